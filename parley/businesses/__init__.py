@@ -1,0 +1,1 @@
+"""Who: tenants, members, roles, sign-in."""

@@ -1,0 +1,51 @@
+"""Who is asking: the signed-in user as a member of one business."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+
+from parley.businesses.models import Member
+
+BUSINESS = "business"
+P = ParamSpec("P")
+
+
+class MemberRequest(HttpRequest):
+    """The request that a view behind `for_members` gets."""
+
+    member: Member
+
+
+def find_member(user_id: Any, business_id: Any = None) -> Member | None:
+    """The membership this session works in: the chosen business, else the user's first."""
+    own = Member.objects.select_related("user", "business").filter(user_id=user_id, user__is_active=True)
+    chosen = own.filter(business_id=business_id).first() if business_id else None
+    return chosen or own.order_by("id").first()
+
+
+def for_members(
+    view: Callable[Concatenate[MemberRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """Open a view to members only: `request.member` and its business are there, everybody else is sent to sign in.
+
+    A user who belongs to no business sees what is missing and whom to ask.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        member = find_member(request.user.pk, request.session.get(BUSINESS))
+        if member is None:
+            return render(request, "businesses/no_business.html", status=403)
+        request.member = member  # type: ignore[attr-defined]
+        return view(request, *args, **kwargs)  # type: ignore[arg-type]
+
+    return guarded
+

@@ -1,0 +1,140 @@
+"""Businesses, the people who work for them, and how those people sign in."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+
+from parley.businesses.tenancy import BusinessOwned, new_id, tenant_target
+
+if TYPE_CHECKING:
+    from django.db.models.manager import RelatedManager
+
+
+def initials(name: str) -> str:
+    """Two letters for an avatar: of the first and last word, or the first of a single one."""
+    words = [w for w in name.split() if w[0].isalpha()]
+    return "".join(w[0] for w in (words[:1] + words[1:][-1:])).upper()
+
+
+def check_time_zone(name: str) -> None:
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError("Choose a time zone from the list.")
+
+
+class Users(BaseUserManager["User"]):
+    """Users are known by their email address, whatever its letter case."""
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractUser):
+    """Somebody who can sign in. What they may do is said by their memberships."""
+
+    username = None  # type: ignore[assignment]
+    email = models.EmailField("email address")
+    name = models.CharField(max_length=120)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+    objects = Users()  # type: ignore[assignment,misc]
+
+    if TYPE_CHECKING:
+        memberships: RelatedManager[Member]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Business(models.Model):
+    """The tenant: a company with a country and a time zone."""
+
+    class Country(models.TextChoices):
+        US = "US", "United States"
+        CA = "CA", "Canada"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=120)
+    country = models.CharField(max_length=2, choices=Country.choices, default=Country.US)
+    time_zone = models.CharField(max_length=64, default="America/New_York", validators=[check_time_zone])
+    email = models.EmailField(help_text="The address that its emails to clients come from.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    if TYPE_CHECKING:
+        from parley.clients.models import Client
+        from parley.messaging.models import Conversation, Message
+        from parley.notifications.models import Notification
+        from parley.numbers.models import PhoneNumber
+
+        members: RelatedManager[Member]
+        clients: RelatedManager[Client]
+        conversations: RelatedManager[Conversation]
+        messages: RelatedManager[Message]
+        notifications: RelatedManager[Notification]
+        numbers: RelatedManager[PhoneNumber]
+
+    class Meta:
+        verbose_name_plural = "businesses"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+
+class Member(BusinessOwned):
+    """A person who works for a business."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", "Owner"
+        ADMIN = "admin", "Admin"
+        STAFF = "staff", "Staff"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=8, choices=Role.choices, default=Role.STAFF)
+    notifications_read_at = models.DateTimeField(
+        auto_now_add=True, help_text="Notifications up to this moment have been read."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["business", "user"], name="member_once_per_business"),
+            tenant_target("member_tenant"),
+        ]
+
+    def __str__(self) -> str:
+        return self.user.name
+
+    @property
+    def first_name(self) -> str:
+        return self.user.name.split(" ")[0]
+
+    @property
+    def initials(self) -> str:
+        return initials(self.user.name)
+
+    @property
+    def team(self) -> str:
+        """Which of the design's two team colours this member wears: '' or '2'."""
+        return "" if self.role == self.Role.OWNER else "2"

@@ -1,0 +1,1 @@
+"""The heart: one road in, one road out."""

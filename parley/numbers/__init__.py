@@ -1,0 +1,1 @@
+"""Numbers that Parley can send from."""
