@@ -60,6 +60,7 @@ class Environment:
     demo: bool
     log_level: str
     web_threads: int
+    patience: float
 
     smtp_host: str | None
     smtp_port: int
@@ -99,6 +100,7 @@ class Environment:
             demo=demo,
             log_level=read.one("PARLEY_LOG_LEVEL", _one_of(LOG_LEVELS), "info"),
             web_threads=read.one("PARLEY_WEB_THREADS", _between(1, 64), 8),
+            patience=read.one("PARLEY_PATIENCE", _factor, 1.0),
             smtp_host=read.text("PARLEY_SMTP_HOST", "127.0.0.1" if demo else None),
             smtp_port=read.one("PARLEY_SMTP_PORT", _port, mailbox_port + 1 if demo else 587),
             smtp_security=read.one(
@@ -144,6 +146,16 @@ def _yes_no(value: str) -> bool:
     if value.lower() not in YES_NO:
         raise ValueError("must be 1 or 0")
     return YES_NO[value.lower()]
+
+
+def _factor(value: str) -> float:
+    try:
+        factor = float(value)
+    except ValueError:
+        factor = 0.0
+    if not 0.001 <= factor <= 10:
+        raise ValueError("must be a number from 0.001 to 10")
+    return factor
 
 
 def _between(low: int, high: int) -> Callable[[str], int]:

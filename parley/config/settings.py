@@ -134,6 +134,15 @@ EMAIL_USE_SSL = env.smtp_security == "tls"
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.email_from
 
+TWILIO = {
+    "account_sid": env.twilio_account_sid,
+    "auth_token": env.twilio_auth_token,
+    "api_url": env.twilio_api_url,
+}
+# Every wait of the two roads is multiplied by this; below 1 only where a test has no minutes to spend.
+PATIENCE = env.patience
+CALL_TIMEOUT = 30.0 * PATIENCE
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -1,0 +1,21 @@
+"""The carriers this installation has an account with."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from parley.carriers.base import Carrier
+from parley.carriers.twilio.carrier import Twilio
+
+
+def configured() -> dict[str, Carrier]:
+    """Each carrier by its name, new: its connections belong to the event loop that first uses them."""
+    carriers: dict[str, Carrier] = {}
+    if settings.TWILIO["account_sid"]:
+        carriers["twilio"] = Twilio(
+            settings.TWILIO["account_sid"],
+            settings.TWILIO["auth_token"],
+            api_url=settings.TWILIO["api_url"],
+            timeout=settings.CALL_TIMEOUT,
+        )
+    return carriers
