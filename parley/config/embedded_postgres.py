@@ -321,7 +321,7 @@ class EmbeddedPostgres:
             raise PostgresFailed(
                 f"{other.parent} was made by PostgreSQL {theirs}, but the programs here are PostgreSQL "
                 f"{self._version}, which cannot read it. Start once more with the old programs "
-                "(PARLEY_PG_BIN=<their folder>), save the data with pg_dump, restore it into a new PARLEY_DATA."
+                "(PARLEY_PG_BIN=<their folder>), save the data with pg_dump, restore it into a new folder."
             )
         unfinished = self.home / ".initdb"
         shutil.rmtree(unfinished, ignore_errors=True)
