@@ -1,0 +1,42 @@
+"""What the frame around every page shows: how many clients wait, the bell, and the number."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from django.http import HttpRequest
+
+from parley.businesses.models import Member
+from parley.messaging.routing import own_number
+from parley.numbers.models import PhoneNumber
+
+# A badge needs no number above this ("99+"), and counting on would read every row.
+COUNTED = 100
+
+
+class Shell:
+    """Asked by the template, so that a page without the frame pays nothing. Three queries at most."""
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+
+    @cached_property
+    def waiting(self) -> int:
+        return self.member.business.conversations.waiting()[:COUNTED].count()  # type: ignore[attr-defined]
+
+    @cached_property
+    def news(self) -> int:
+        """Notifications that came since this member last read them."""
+        since = self.member.notifications_read_at
+        return self.member.business.notifications.filter(created_at__gt=since)[:COUNTED].count()
+
+    @cached_property
+    def number(self) -> PhoneNumber | None:
+        return own_number(self.member.business)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """`shell` for the frame and `zone` for the time filters, on pages that a member asked for."""
+    member: Member | None = getattr(request, "member", None)
+    return {"shell": Shell(member), "zone": member.business.zone} if member else {}

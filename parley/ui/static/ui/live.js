@@ -1,0 +1,1 @@
+/* Filled by the inbox: what changed elsewhere, without reloading. */

@@ -1,0 +1,96 @@
+/* What every page has: menus, toasts, and a calm word when a request was lost. */
+
+/* ---- Menus: a button with data-opens="#menu" opens a role=menu */
+const openers = (menu) => [...document.querySelectorAll(`[data-opens="#${menu.id}"]`)];
+const items = (menu) => [...menu.querySelectorAll("[role^=menuitem]")].filter((i) => i.offsetParent);
+
+export function closeMenu(menu, { focus = false } = {}) {
+  menu.hidden = true;
+  const buttons = openers(menu);
+  for (const b of buttons) b.setAttribute("aria-expanded", "false");
+  if (focus) buttons.find((b) => b.offsetParent)?.focus();
+}
+
+function openMenu(button, menu) {
+  menu.hidden = false;
+  button.setAttribute("aria-expanded", "true");
+  items(menu)[0]?.focus();
+}
+
+const opened = () => document.querySelector("[role=menu]:not([hidden])");
+
+document.addEventListener("click", (e) => {
+  const opener = e.target.closest("[data-opens]"), menu = opened();
+  if (menu && !menu.contains(e.target)) closeMenu(menu);
+  if (!opener) return;
+  const wanted = document.querySelector(opener.dataset.opens);
+  if (wanted !== menu) openMenu(opener, wanted);
+});
+
+document.addEventListener("keydown", (e) => {
+  const menu = opened();
+  if (!menu || e.altKey || e.ctrlKey || e.metaKey) return;
+  const all = items(menu), at = all.indexOf(document.activeElement);
+  const go = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[e.key];
+  if (go !== undefined) all.at(go % all.length)?.focus();
+  else if (e.key === "Escape") closeMenu(menu, { focus: true });
+  else if (e.key === "Tab") return closeMenu(menu);
+  else {
+    /* The letter in an item's <kbd> picks it, while its menu is open only. */
+    const named = all.find((i) => i.querySelector("kbd")?.textContent.toLowerCase() === e.key.toLowerCase());
+    if (!named) return;
+    named.click();
+  }
+  e.preventDefault();
+});
+
+/* Whatever an item of a menu does, its menu has served. */
+document.addEventListener("click", (e) => {
+  const menu = e.target.closest("[role=menuitem], [role=menuitemradio]")?.closest("[role=menu]");
+  if (menu) closeMenu(menu);
+});
+
+/* ---- Toasts */
+const TOASTS_SHOWN = 3, TOAST_STAYS = 10_000;
+const region = () => document.getElementById("toasts");
+
+function leaveLater(toast) {
+  let timer;
+  const stay = () => clearTimeout(timer), leave = () => (timer = setTimeout(() => toast.remove(), TOAST_STAYS));
+  for (const on of ["pointerenter", "focusin"]) toast.addEventListener(on, stay);
+  for (const on of ["pointerleave", "focusout"]) toast.addEventListener(on, () => (stay(), leave()));
+  leave();
+}
+
+/* Every toast comes as the server rendered it; this only counts them and lets them leave. */
+new MutationObserver((changes) => {
+  for (const node of changes.flatMap((c) => [...c.addedNodes])) if (node.matches?.("[data-toast]")) leaveLater(node);
+  for (const old of [...region().querySelectorAll("[data-toast]")].slice(0, -TOASTS_SHOWN)) old.remove();
+}).observe(region(), { childList: true });
+region().querySelectorAll("[data-toast]").forEach(leaveLater);
+
+document.addEventListener("click", (e) => {
+  if (e.target.closest("[data-dismiss]")) e.target.closest("[data-toast]").remove();
+});
+
+/* Words that a script has to say itself: plain text in the design's toast. */
+export function say(title, words = "") {
+  const toast = document.createElement("div"), p = document.createElement("p"), b = document.createElement("b");
+  Object.assign(toast, { className: "toast" }).dataset.toast = "";
+  toast.setAttribute("role", "status");
+  b.textContent = title;
+  p.append(b, ...(words ? [document.createElement("br"), words] : []));
+  toast.append(p);
+  region().append(toast);
+}
+
+/* ---- A request that got no answer. Forms with data-keeps tell their own story. */
+document.addEventListener("htmx:response:error", (e) => {
+  const { status } = e.detail.ctx.response;
+  if (status >= 500) say("That didn’t load", "It’s us, not you. Try again in a moment.");
+  else if (status === 403) say("That page was open too long", "Open it again and try once more.");
+});
+document.addEventListener("htmx:error", (e) => {
+  const from = e.detail.ctx?.sourceElement;
+  if (navigator.onLine && !from?.closest("[data-keeps], [data-quiet]")) say("That didn’t load", "Check your connection and try again.");
+});
