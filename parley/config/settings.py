@@ -134,6 +134,7 @@ EMAIL_USE_SSL = env.smtp_security == "tls"
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.email_from
 
+SANDBOX_URL = env.sandbox_url
 TWILIO = {
     "account_sid": env.twilio_account_sid,
     "auth_token": env.twilio_auth_token,

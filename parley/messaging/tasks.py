@@ -7,7 +7,7 @@ import uuid
 from email.utils import formataddr
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.utils import timezone
 from procrastinate import RetryStrategy
@@ -43,17 +43,25 @@ def send_email(message_id: str, business_id: str) -> None:
         to=[message.their_address],
         headers={"Message-ID": f"<{message.id}@{settings.PUBLIC_URL.split('://')[1].split(':')[0]}>"},
     )
+    server = get_connection()
     try:
-        email.send()
+        server.open()
+    except (OSError, smtplib.SMTPException) as error:
+        _move(key, "sending", "queued", "The mail server can’t be reached.")
+        raise MailWaits(type(error).__name__) from None
+    try:
+        server.send_messages([email])
     except smtplib.SMTPRecipientsRefused:
         _move(key, "sending", "failed", "The mail server does not know this address.")
     except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
         _refused(key, error)
-    except (OSError, smtplib.SMTPException) as error:
-        _move(key, "sending", "queued", "The mail server can’t be reached.")
-        raise MailWaits(type(error).__name__) from None
+    except (OSError, smtplib.SMTPException):
+        # Cut off after the words went out: whether the server took them is not known, so no second copy.
+        _move(key, "sending", "unconfirmed", "The mail server did not confirm it.")
     else:
         _move(key, "sending", "sent")
+    finally:
+        server.close()
 
 
 def _refused(key: dict[str, uuid.UUID], error: smtplib.SMTPResponseException) -> None:
