@@ -349,7 +349,7 @@ class EmbeddedPostgres:
         """Remove PostgreSQL's two lock files if the process that they name is not this cluster's.
 
         PostgreSQL takes any living process with that number for its own: after a restart of the machine or
-        the container it may be anything, and a killed postmaster that nobody reaped (a zombie) lives for ever.
+        the container it may be anything, and a killed postmaster that nobody reaped (a zombie) never dies.
         """
         for lock in (self.data / "postmaster.pid", self.socket_folder / f".s.PGSQL.{PORT}.lock"):
             try:
