@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from parley.carriers.base import Carrier, Listed, Unavailable
+from parley.carriers.base import Carrier, Listed, ReceiptArrived, Unavailable
 from parley.messaging import outcomes
 from parley.messaging.line import Db, Line
-from parley.messaging.outcomes import STATE_OF, Changes, Fact
+from parley.messaging.outcomes import Changes, Fact
 from parley.messaging.patience import Patience
 
 log = logging.getLogger(__name__)
@@ -182,22 +182,15 @@ class Doubts:
             """,
             [later[0] if later else None, attempt.id],
         )
-        if found is not None and found.status in STATE_OF:
+        if found is not None:
             await outcomes.climb(db, [_fact(found, attempt)], changes, self.patience)
         await outcomes.tell(db, changes)
 
 
 def _fact(listed: Listed, attempt: Any) -> Fact:
-    status = listed.status if listed.status in STATE_OF else "accepted"
-    return Fact(
-        listed.carrier_id,
-        status,
-        attempt.id,
-        listed.code or "",
-        listed.words,
-        listed.opted_out,
-        listed.bad_number,
-    )
+    """What the carrier's log says of this attempt; a row that says nothing else says that they have it."""
+    receipt = listed.receipt or ReceiptArrived(listed.carrier_id, "accepted")
+    return Fact.of(receipt, attempt.id)
 
 
 async def _take(db: Db, hold: float) -> list[Any]:

@@ -16,7 +16,7 @@ from uuid import UUID
 import psycopg
 
 from parley.businesses.tenancy import new_id
-from parley.carriers.base import ReceiptStatus
+from parley.carriers.base import ReceiptArrived, ReceiptStatus
 from parley.clients.models import TINTS
 from parley.live.nudges import CHANNEL, payload
 from parley.messaging.line import Db, Line
@@ -83,6 +83,18 @@ class Fact:
     words: str = ""
     opted_out: bool = False
     bad_number: bool = False
+
+    @classmethod
+    def of(cls, receipt: ReceiptArrived, attempt_id: UUID | None) -> Fact:
+        return cls(
+            receipt.carrier_id,
+            receipt.status,
+            attempt_id,
+            receipt.code or "",
+            receipt.words,
+            receipt.opted_out,
+            receipt.bad_number,
+        )
 
     @property
     def state(self) -> str:

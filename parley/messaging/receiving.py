@@ -153,17 +153,7 @@ async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patienc
             receipt = carrier.read_receipt(form)
             if receipt is None:
                 raise Unreadable("it holds no receipt")
-            facts.append(
-                Fact(
-                    receipt.carrier_id,
-                    receipt.status,
-                    event.attempt_id,
-                    receipt.code or "",
-                    receipt.words,
-                    receipt.opted_out,
-                    receipt.bad_number,
-                )
-            )
+            facts.append(Fact.of(receipt, event.attempt_id))
             fact_events.setdefault(receipt.carrier_id, []).append(event.id)
     changes = Changes()
     orphans: list[int] = []
