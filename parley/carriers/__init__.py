@@ -1,1 +1,1 @@
-"""Carriers move texts. Each lives in a folder of its own that can be deleted; all speak the words of `base`."""
+"""Carriers move texts. Each is a folder that can be deleted; all speak the words of `base`."""

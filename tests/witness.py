@@ -1,0 +1,151 @@
+"""Independent witnesses: the carriers' own specification files, and Prism, which holds talk to them.
+
+A test that needs one is marked `@pytest.mark.witness` and is left out, saying why, where the files or node
+are absent; in CI (`CI=true`) it fails instead, so that nobody mistakes a run without witnesses for a proof.
+
+    with prism("mock", "twilio_messages.json") as base: ...  # plays the carrier
+    with prism("proxy", "twilio_messages.json", sandbox_url) as base: ...  # listens between the two
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SPECS = Path(os.environ.get("PARLEY_SPECS") or ROOT.parent / "shared" / "specs")
+FOLDER = ROOT / "var" / "witness"
+
+PRISM = "5.14.2"  # the last version that runs on node 20; 5.16 asks for 24.18
+START_SECONDS = 60.0  # two at once on two busy cores were seen to take 9
+
+
+def missing() -> str | None:
+    """One line that says why witness tests cannot run here; None if they can."""
+    if not (SPECS / "twilio_messages.json").is_file():
+        return f"the carriers' specification files are not at {SPECS} (set PARLEY_SPECS)"
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    return None
+
+
+def need() -> None:
+    """Leave the running test out if a witness is missing; in CI, fail it."""
+    reason = missing()
+    if reason is None:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"witness missing in CI: {reason}")
+    pytest.skip(reason)
+
+
+def spec(name: str) -> dict[str, Any]:
+    """The carrier's specification file `name`, parsed."""
+    loaded: dict[str, Any] = json.loads((SPECS / name).read_text("utf-8"))
+    return loaded
+
+
+def installed(package: str, version: str) -> Path:
+    """The folder of one npm package, put under var/witness on first use and kept.
+
+    Another test process may want the same one at the same moment, so there is a lock; and an install that was
+    killed half-way must not look finished, so the folder gets its name last.
+    """
+    home = FOLDER / f"{package.rsplit('/', 1)[-1]}-{version}"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.is_dir():
+            with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
+                half = Path(scratch) / "half"
+                half.mkdir()
+                options = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
+                done = subprocess.run(
+                    ["npm", "install", *options, "--prefix", str(half), f"{package}@{version}"],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=300,
+                )
+                if done.returncode:
+                    raise RuntimeError(f"npm could not install {package}@{version}:\n{done.stderr[-2000:]}")
+                half.rename(home)
+    return home / "node_modules" / package
+
+
+@contextmanager
+def prism(kind: Literal["mock", "proxy"], spec_name: str, upstream: str | None = None) -> Iterator[str]:
+    """Prism with `--errors` on a free local port: gives its base URL, and ends it with all its children.
+
+    A `mock` answers from the examples in the file; a `proxy` hands requests on to `upstream`. Both answer
+    4xx or 500, naming the exact path, where a request or an answer breaks the specification.
+    """
+    need()
+    if (kind == "proxy") != (upstream is not None):
+        raise ValueError("a proxy needs an upstream, and a mock has none")
+    program = installed("@stoplight/prism-cli", PRISM) / "dist" / "index.js"
+    port = _free_port()
+    command = ["node", str(program), kind, "--errors", "-h", "127.0.0.1", "-p", str(port)]
+    command += [str(SPECS / spec_name), *([upstream] if upstream else [])]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            if not _answers(process, port):
+                log.seek(0)
+                raise RuntimeError(f"prism did not answer within {START_SECONDS} s:\n{log.read()[-2000:]}")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            _end(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    # It listens only after it has read the file, so a connection is proof, and asks the upstream nothing.
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return True
+        except OSError:
+            pass
+        try:
+            process.wait(timeout=0.1)
+            return False
+        except subprocess.TimeoutExpired:
+            continue
+    return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, how)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()
