@@ -73,7 +73,10 @@ class BusinessOwned(models.Model):
     """A row of one business. Reach it through the member who asks: `member.business.clients.get(...)`."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    business = models.ForeignKey("businesses.Business", on_delete=models.CASCADE, related_name="%(class)ss")
+    # No index of its own: every index of such a table begins with it.
+    business = models.ForeignKey(
+        "businesses.Business", on_delete=models.CASCADE, related_name="%(class)ss", db_index=False
+    )
 
     class Meta:
         abstract = True

@@ -59,8 +59,9 @@ class Client(BusinessOwned):
     # "~" sorts after every letter in the C collation: people without a name come last.
     sort_name = models.GeneratedField(
         expression=Case(
-            When(first_name="", last_name="", then=Concat(Value("~"), "phone", "email")),
-            default=Lower(Concat("first_name", Value(" "), "last_name")),
+            When(first_name="", last_name="", then=Concat(Value("~"), "phone", "email", output_field=models.TextField())),
+            default=Lower(Concat("first_name", Value(" "), "last_name", output_field=models.TextField())),
+            output_field=models.TextField(),
         ),
         output_field=models.CharField(max_length=400),
         db_persist=True,

@@ -143,6 +143,7 @@ EMAIL_USE_SSL = env.smtp_security == "tls"
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.email_from
 
+SANDBOX_URL = env.sandbox_url
 TWILIO = {
     "account_sid": env.twilio_account_sid,
     "auth_token": env.twilio_auth_token,
@@ -150,7 +151,9 @@ TWILIO = {
 }
 # Every wait of the two roads is multiplied by this; below 1 only where a test has no minutes to spend.
 PATIENCE = env.patience
-CALL_TIMEOUT = 30.0 * PATIENCE
+CALL_TIMEOUT = 20.0 * PATIENCE
+# Calls to carriers under way at once in one `parley texts`.
+TEXTS_AT_ONCE = 200
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

@@ -57,10 +57,10 @@ class Conversation(BusinessOwned):
 
     client = models.OneToOneField(Client, on_delete=models.CASCADE, related_name="conversation", db_constraint=False)
     assignee = models.ForeignKey(
-        Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False
+        Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False, db_index=False
     )
     last_message = models.ForeignKey(
-        "Message", null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False
+        "Message", null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False, db_index=False
     )
     last_at = models.DateTimeField()
     unread = models.PositiveIntegerField(default=0, help_text="Texts from the client that nobody has opened.")
@@ -176,21 +176,23 @@ class Message(BusinessOwned):
         RECEIVED = "received", "Received"
 
     conversation = models.ForeignKey(
-        Conversation, on_delete=models.CASCADE, related_name="messages", db_constraint=False
+        Conversation, on_delete=models.CASCADE, related_name="messages", db_constraint=False, db_index=False
     )
     direction = models.CharField(max_length=3, choices=Direction.choices)
     channel = models.CharField(max_length=5, choices=Channel.choices, default=Channel.SMS)
     kind = models.CharField(max_length=13, choices=Kind.choices, default=Kind.DIRECT)
     title = models.CharField(max_length=80, blank=True, help_text="The name of an automatic message.")
     author = models.ForeignKey(
-        Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False
+        Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False, db_index=False
     )
     subject = models.CharField(max_length=200, blank=True)
     body = models.TextField()
     state = models.CharField(max_length=11, choices=State.choices, db_default=State.QUEUED)
     reason = models.CharField(max_length=300, blank=True, help_text="Why it waits or failed, for people.")
     code = models.CharField(max_length=16, blank=True, help_text="The carrier's code for the reason.")
-    number = models.ForeignKey(PhoneNumber, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    number = models.ForeignKey(
+        PhoneNumber, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     their_address = models.CharField(max_length=254, help_text="The client's number (E.164) or email, as used.")
     segments = models.PositiveSmallIntegerField(default=0)
     media = models.JSONField(default=list, blank=True, help_text="[{url, content_type}]")

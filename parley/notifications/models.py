@@ -24,7 +24,7 @@ class Notification(BusinessOwned):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index("business", "-created_at", "-id", name="notification_centre")]
+        indexes = [models.Index(fields=["business", "-created_at", "-id"], name="notification_centre")]
 
     def __str__(self) -> str:
         return self.title

@@ -1,0 +1,231 @@
+"""Write the sample business, and set up the pretend world around it. Doing it again changes nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+import urllib.request
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from parley.businesses.demo import OWNER
+from parley.businesses.models import Business, Member, User
+from parley.clients.models import Client
+from parley.inbox.sample import people, stories
+from parley.messaging.models import Conversation, Lane, Message
+from parley.notifications.models import Notification
+from parley.numbers.models import PhoneNumber
+from parley.sms import segments
+
+PASSWORD = "juniper-demo-1"  # noqa: S105  the demo's own, printed on its sign-in page
+DAYS = ("Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+TIMES = ("9:30 AM", "10:15 AM", "11:00 AM", "1:30 PM", "2:45 PM", "4:00 PM")
+
+
+def load() -> Business:
+    """The sample business, made if it is not there."""
+    existing = Business.objects.filter(name=people.BUSINESS, members__user__email=OWNER).first()
+    if existing:
+        return existing
+    with transaction.atomic():
+        return _Loader().run()
+
+
+class _Loader:
+    def __init__(self) -> None:
+        # The same people say the same things on every machine.
+        self.chance = random.Random(855)  # noqa: S311  not a secret
+        self.now = timezone.now()
+        self.messages: list[Message] = []
+        self.notifications: list[Notification] = []
+        self.conversations: dict[Any, Conversation] = {}
+
+    def run(self) -> Business:
+        self.business = Business.objects.create(
+            name=people.BUSINESS,
+            country="US",
+            time_zone="America/Los_Angeles",
+            email="hello@juniperhair.example",
+        )
+        self.members = {
+            "nora": self._member("Nora Kim", OWNER, Member.Role.OWNER),
+            "jules": self._member("Jules Martin", "jules@juniperhair.example", Member.Role.STAFF),
+        }
+        self.number = PhoneNumber.objects.create(
+            number=people.NUMBER,
+            business=self.business,
+            pace=3,
+            approved_at=self.now - timedelta(days=60),
+        )
+        Lane.objects.create(number=self.number, next_at=self.now)
+        for person in people.KNOWN:
+            self._tell(person, stories.KNOWN[person.phone])
+        for place, person in enumerate(people.MANY):
+            self._tell(person, self._everyday(person, place))
+        Message.objects.bulk_create(self.messages)
+        self._settle_conversations()
+        Notification.objects.bulk_create(self.notifications)
+        Member.objects.filter(business=self.business).update(
+            notifications_read_at=self.now - timedelta(hours=24)
+        )
+        return self.business
+
+    def _member(self, name: str, email: str, role: str) -> Member:
+        user = User.objects.create_user(email, PASSWORD, name=name)
+        return Member.objects.create(business=self.business, user=user, role=role)
+
+    def _everyday(self, person: people.Person, place: int) -> list[stories.Line]:
+        lines: list[stories.Line] = []
+        days = sorted(self.chance.sample(range(1, 60), k=self.chance.randint(2, 5)), reverse=True)
+        for days_ago in days:
+            exchange = self.chance.choice(stories.EVERYDAY)
+            who = self.chance.choice(("nora", "jules"))
+            words = {
+                "first": person.first,
+                "staff": who.title(),
+                "who": who,
+                "day": self.chance.choice(DAYS),
+                "time": self.chance.choice(TIMES),
+            }
+            minute = self.chance.randint(9 * 60, 16 * 60)
+            for speaker, line in exchange:
+                lines.append(
+                    (days_ago, f"{minute // 60:02}:{minute % 60:02}", speaker.format(**words), line.format(**words))
+                )
+                minute += self.chance.randint(2, 25)
+        return lines
+
+    def _tell(self, person: people.Person, lines: list[stories.Line]) -> None:
+        today = timezone.localdate(timezone=self.business.zone)
+        client = Client.objects.create(
+            business=self.business,
+            first_name=person.first,
+            last_name=person.last,
+            phone=person.phone,
+            email=person.email,
+            tags=person.tags,
+            good_to_know=person.note,
+            since=today - timedelta(days=person.since * 30) if person.since else None,
+            texting=person.texting,
+            texting_changed_at=None if person.texting == "ok" else self.now - timedelta(days=7),
+        )
+        conversation = Conversation.objects.create(business=self.business, client=client, last_at=self.now)
+        before = None
+        for line in lines:
+            at = self._when(today, line)
+            # Early in the day "today, 9:45" has not come yet: it was just now, in the same order.
+            if before is not None and at <= before:
+                at = before + timedelta(seconds=20)
+            before = at
+            self._say(client, conversation, line, at)
+
+    def _when(self, today: date, line: stories.Line) -> datetime:
+        hour, minute = map(int, line[1].split(":"))
+        at = datetime.combine(today - timedelta(days=line[0]), time(hour, minute), self.business.zone)
+        if at < self.now:
+            return at
+        return self.now - timedelta(minutes=20) + timedelta(seconds=minute)
+
+    def _say(self, client: Client, conversation: Conversation, line: stories.Line, at: datetime) -> None:
+        who, words = line[2], line[3]
+        inbound = who in ("client", "unread")
+        message = Message(
+            business=self.business,
+            conversation=conversation,
+            body=words,
+            at=at,
+            changed_at=at + timedelta(seconds=4),
+            number=self.number,
+            their_address=client.phone,
+            segments=segments.count(words).segments,
+            direction=Message.Direction.IN if inbound else Message.Direction.OUT,
+            state=Message.State.RECEIVED if inbound else Message.State.DELIVERED,
+            author=self.members.get(who),
+        )
+        kind, _, name = who.partition(":")
+        if kind == "auto":
+            message.kind, message.title = Message.Kind.TRANSACTIONAL, name
+        elif kind == "email":
+            message.channel, message.subject, message.author = Message.Channel.EMAIL, name, self.members["jules"]
+            message.number, message.their_address, message.segments = None, client.email, 0
+            message.state = Message.State.SENT
+        elif kind == "failed":
+            message.author, message.state, message.code = self.members["nora"], Message.State.FAILED, "30006"
+            message.reason = "That number is a landline or can’t get texts."
+        elif kind == "unread":
+            conversation.unread += 1
+            self.notifications.append(
+                Notification(
+                    business=self.business,
+                    kind=Notification.Kind.TEXT,
+                    title=client.name,
+                    words=words[:200],
+                    conversation_id=conversation.id,
+                    initials=client.initials,
+                    tint=client.tint,
+                    created_at=at,
+                )
+            )
+        if message.author and not conversation.assignee_id:
+            conversation.assignee = message.author
+        conversation.last_message, conversation.last_at = message, at
+        conversation.waiting = who == "unread"
+        self.messages.append(message)
+        self.conversations[conversation.id] = conversation
+
+    def _settle_conversations(self) -> None:
+        Conversation.objects.bulk_update(
+            self.conversations.values(), ["last_message", "last_at", "unread", "waiting", "assignee"]
+        )
+        # What has been quiet for a month is closed, so that Open shows what matters.
+        Conversation.objects.filter(
+            business=self.business, last_at__lt=self.now - timedelta(days=30), waiting=False
+        ).update(closed_at=self.now - timedelta(days=20))
+
+
+def set_up_world(url: str, business: Business) -> None:
+    """Give the sandbox our number, the clients' handsets and what they already hold. Raises OSError if it is away."""
+    number = business.numbers.get(number=people.NUMBER)
+    history = [
+        {
+            "from": message.their_address if message.inbound else number.number,
+            "to": number.number if message.inbound else message.their_address,
+            "body": message.body,
+            "at": message.at.isoformat(),
+            "status": "received" if message.inbound else "delivered",
+        }
+        for message in business.messages.filter(channel="sms", state__in=["received", "delivered"]).order_by("at")
+    ]
+    world: dict[str, Any] = {
+        "numbers": [
+            {
+                "phone_number": number.number,
+                "country": business.country,
+                "owner": business.name,
+                "sms_url": f"{settings.PUBLIC_URL}/hooks/twilio/text",
+                "verified": True,
+                "pace": number.pace,
+            }
+        ],
+        "handsets": [
+            {
+                "phone_number": person.phone,
+                "name": f"{person.first} {person.last}".strip(),
+                "line_type": person.line,
+            }
+            for person in people.KNOWN + people.MANY
+        ],
+        "history": history,
+    }
+    request = urllib.request.Request(  # noqa: S310  our own sandbox's address
+        f"{url}/sandbox/world",
+        json.dumps(world).encode(),
+        {"Content-Type": "application/json"},
+        method="PUT",
+    )
+    with urllib.request.urlopen(request, timeout=20):  # noqa: S310
+        pass

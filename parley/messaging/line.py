@@ -1,0 +1,52 @@
+"""A database connection for a loop: it comes back by itself, and work that was cut off is done again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import namedtuple_row
+
+from parley.live.dsn import conninfo
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Db = psycopg.AsyncConnection[Any]
+
+
+class Line:
+    """Not shared: each loop has its own."""
+
+    def __init__(self, purpose: str) -> None:
+        self._purpose = purpose
+        self._db: Db | None = None
+
+    async def run(self, work: Callable[[Db], Awaitable[T]]) -> T:
+        """Do `work` in one transaction, for as often as the connection is lost under it.
+
+        So `work` must be safe to do again after a commit whose answer was lost: it is made of conditional UPDATEs.
+        """
+        wait = 0.1
+        while True:
+            try:
+                if self._db is None or self._db.closed:
+                    self._db = await psycopg.AsyncConnection.connect(
+                        conninfo(self._purpose), autocommit=True, row_factory=namedtuple_row, connect_timeout=5
+                    )
+                async with self._db.transaction():
+                    return await work(self._db)
+            except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+                # A deadlock or a serialisation failure leaves the connection whole; anything else does not.
+                if not isinstance(error, psycopg.errors.TransactionRollback):
+                    log.warning("%s: database lost (%s), again in %.1f s", self._purpose, type(error).__name__, wait)
+                    await self.close()
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 5)
+
+    async def close(self) -> None:
+        if self._db is not None:
+            db, self._db = self._db, None
+            await db.close()

@@ -1,0 +1,66 @@
+"""`parley texts`: the loops of the two roads, in one process. Any number of them may run against one database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+
+import psycopg
+import uvloop
+from django.conf import settings
+
+from parley.carriers.directory import configured
+from parley.live.dsn import conninfo
+from parley.live.nudges import TEXTS_CHANNEL
+from parley.messaging.delivery import Delivery
+from parley.messaging.doubt import Doubts
+from parley.messaging.patience import patience
+from parley.messaging.receiving import Receiving
+
+log = logging.getLogger(__name__)
+
+
+async def _listen(*wakes: asyncio.Event) -> None:
+    """Wake the loops when somebody says that there is work. Without it they look once a second anyway."""
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(conninfo("texts"), autocommit=True) as db:
+                await db.execute(f"LISTEN {TEXTS_CHANNEL}")
+                for wake in wakes:
+                    wake.set()
+                async for _ in db.notifies():
+                    for wake in wakes:
+                        wake.set()
+        except (psycopg.Error, OSError):
+            await asyncio.sleep(1)
+
+
+async def serve() -> None:
+    """Run until SIGTERM or SIGINT; then finish the calls under way, record them, and go."""
+    carriers = configured()
+    if not carriers:
+        log.warning("no carrier is set up: texts will wait")
+    delivery = Delivery(carriers, patience(), settings.TEXTS_AT_ONCE)
+    receiving = Receiving(carriers, patience())
+    doubts = Doubts(carriers, patience())
+    parts = (delivery, receiving, doubts)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, lambda: [part.stop() for part in parts])
+    listening = asyncio.create_task(_listen(delivery.wake, receiving.wake))
+    try:
+        # A loop that fails takes the process with it, and the supervisor starts a fresh one.
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(part.run())
+    finally:
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
+        for carrier in carriers.values():
+            await carrier.close()
+
+
+def run() -> None:
+    uvloop.run(serve())

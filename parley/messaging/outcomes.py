@@ -1,0 +1,359 @@
+"""What became of an attempt, written down: states only climb (rule R7), and who watches is told.
+
+Answers to our calls, receipts and the carrier's own log all end here, so that there is one place where a message's
+state can change after it left.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+
+from parley.businesses.tenancy import new_id
+from parley.carriers.base import ReceiptStatus
+from parley.clients.models import TINTS
+from parley.live.nudges import CHANNEL, payload
+from parley.messaging.line import Db, Line
+from parley.messaging.patience import Patience
+
+log = logging.getLogger(__name__)
+
+RANK = {
+    "queued": 0,
+    "sending": 1,
+    "unknown": 2,
+    "unconfirmed": 5,
+    "accepted": 10,
+    "sent": 20,
+    "undelivered": 30,
+    "failed": 30,
+    "canceled": 30,
+    "delivered": 40,
+    "read": 50,
+    "received": 50,
+}
+# The rank of a state, in SQL.
+RANK_OF = "CASE {0} " + " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in RANK.items()) + " ELSE 99 END"
+FINAL = 30
+
+STATE_OF: dict[ReceiptStatus, str] = {
+    "accepted": "accepted",
+    "queued": "accepted",
+    "sending": "accepted",
+    "sent": "sent",
+    "delivered": "delivered",
+    "undelivered": "undelivered",
+    "failed": "failed",
+    "canceled": "canceled",
+    "read": "read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call to a carrier came to. `wait` (seconds) is for `not_sent`: when to try again."""
+
+    attempt_id: UUID
+    state: Literal["bound", "not_sent", "refused", "unknown"]
+    carrier_id: str = ""
+    segments: int = 0
+    words: str = ""
+    code: str = ""
+    wait: float = 0.0
+    opted_out: bool = False
+    bad_number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something the carrier says of one of ours: by receipt, or in answer to a question."""
+
+    carrier_id: str
+    status: ReceiptStatus
+    attempt_id: UUID | None = None
+    code: str = ""
+    words: str = ""
+    opted_out: bool = False
+    bad_number: bool = False
+
+    @property
+    def state(self) -> str:
+        return STATE_OF[self.status]
+
+
+@dataclass(slots=True)
+class Changes:
+    """Conversations whose pages must look again, by business, and messages that have just failed."""
+
+    conversations: dict[UUID, set[UUID]] = field(default_factory=lambda: defaultdict(set))
+    failed: list[UUID] = field(default_factory=list)
+    news: set[UUID] = field(default_factory=set)
+
+    def note(self, row: Any) -> None:
+        self.conversations[row.business_id].add(row.conversation_id)
+        if row.state in ("failed", "undelivered"):
+            self.failed.append(row.id)
+
+
+async def tell(db: Db, changes: Changes) -> None:
+    """Write notifications of failures, and nudge: once a business, when the transaction commits."""
+    if changes.failed:
+        await _notify_of_failures(db, changes)
+    for business, conversations in changes.conversations.items():
+        text = payload(business, conversations, news=business in changes.news)
+        await db.execute("SELECT pg_notify(%s, %s)", [CHANNEL, text])
+
+
+async def record(line: Line, batch: Sequence[Outcome], patience: Patience) -> None:
+    """Write outcomes in one transaction. One that cannot be written so is written alone, or left to doubt."""
+    try:
+        await line.run(lambda db: _write(db, batch, patience))
+    except psycopg.IntegrityError:
+        # Two attempts with one carrier id: the carrier's answer was nonsense, and only its own message is in doubt.
+        if len(batch) > 1:
+            for outcome in batch:
+                await record(line, [outcome], patience)
+        else:
+            log.error("carrier gave an id that another attempt holds")
+            await line.run(lambda db: _write(db, [Outcome(batch[0].attempt_id, "unknown")], patience))
+
+
+async def _write(db: Db, batch: Sequence[Outcome], patience: Patience) -> None:
+    changes = Changes()
+    by_state: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in batch:
+        by_state[outcome.state].append(outcome)
+    if bound := by_state["bound"]:
+        facts = [Fact(o.carrier_id, "accepted", o.attempt_id) for o in bound]
+        await climb(db, facts, changes, patience)
+    if refused := by_state["refused"]:
+        await _refused(db, refused, changes)
+    if not_sent := by_state["not_sent"]:
+        await _not_sent(db, not_sent, changes)
+    if unknown := by_state["unknown"]:
+        await doubt(db, [o.attempt_id for o in unknown], changes, patience)
+    await tell(db, changes)
+
+
+async def _refused(db: Db, batch: Sequence[Outcome], changes: Changes) -> None:
+    """Transition 9: the carrier answered with an error for this message. Final."""
+    rows = await _fetch(
+        db,
+        """
+        WITH o AS (SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS o (attempt_id, code, words)),
+        a AS (
+            UPDATE messaging_attempt a SET state = 'refused', code = o.code, check_at = NULL
+            FROM o WHERE a.id = o.attempt_id AND a.state IN ('sending', 'unknown') AND a.carrier_id IS NULL
+            RETURNING a.message_id, o.code, o.words
+        )
+        UPDATE messaging_message m
+        SET state = 'failed', code = a.code, reason = a.words, changed_at = clock_timestamp()
+        FROM a WHERE m.id = a.message_id AND m.state IN ('sending', 'unknown')
+        RETURNING m.id, m.business_id, m.conversation_id, m.state
+        """,
+        [[o.attempt_id for o in batch], [o.code for o in batch], [o.words for o in batch]],
+    )
+    for row in rows:
+        changes.note(row)
+    await _mark_clients(db, batch)
+
+
+async def _not_sent(db: Db, batch: Sequence[Outcome], changes: Changes) -> None:
+    """Transition 8: it certainly never arrived; back into its place in the queue, for later."""
+    rows = await _fetch(
+        db,
+        """
+        WITH o AS (
+            SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::float8[])
+                AS o (attempt_id, code, words, wait)
+        ), a AS (
+            UPDATE messaging_attempt a SET state = 'not_sent', code = o.code, check_at = NULL
+            FROM o WHERE a.id = o.attempt_id AND a.state = 'sending' AND a.carrier_id IS NULL
+            RETURNING a.message_id, a.number_id, a.recipient, a.try_number, o.words, o.code, o.wait
+        ), m AS (
+            UPDATE messaging_message m
+            SET state = 'queued', reason = a.words, code = a.code, changed_at = clock_timestamp()
+            FROM a WHERE m.id = a.message_id AND m.state = 'sending'
+            RETURNING m.id, m.business_id, m.conversation_id, m.state, m.kind
+        ), q AS (
+            INSERT INTO messaging_outbox (message_id, business_id, number_id, recipient, priority, run_at, tries)
+            SELECT m.id, m.business_id, a.number_id, a.recipient,
+                   CASE m.kind WHEN 'direct' THEN 0 WHEN 'transactional' THEN 1 ELSE 2 END,
+                   clock_timestamp() + a.wait * interval '1 second', a.try_number
+            FROM m JOIN a ON a.message_id = m.id
+        )
+        SELECT id, business_id, conversation_id, state FROM m
+        """,
+        [
+            [o.attempt_id for o in batch],
+            [o.code for o in batch],
+            [o.words for o in batch],
+            [o.wait for o in batch],
+        ],
+    )
+    for row in rows:
+        changes.note(row)
+
+
+async def doubt(db: Db, attempts: Sequence[UUID], changes: Changes, patience: Patience) -> None:
+    """Transition 10: the outcome is unknown. The first proof is asked for after the lease and its margin (R5)."""
+    rows = await _fetch(
+        db,
+        """
+        WITH a AS (
+            UPDATE messaging_attempt SET state = 'unknown', checks = 0,
+                check_at = started_at + (%s::float8 + %s::float8) * interval '1 second'
+            WHERE id = ANY(%s) AND state = 'sending' AND carrier_id IS NULL RETURNING message_id
+        )
+        UPDATE messaging_message m
+        SET state = 'unknown', changed_at = clock_timestamp()
+        FROM a WHERE m.id = a.message_id AND m.state = 'sending'
+        RETURNING m.id, m.business_id, m.conversation_id, m.state
+        """,
+        [patience.lease, patience.proofs[0], list(attempts)],
+    )
+    for row in rows:
+        changes.note(row)
+
+
+async def climb(db: Db, facts: Sequence[Fact], changes: Changes, patience: Patience) -> set[str]:
+    """Apply what the carrier says; a lower rank never overwrites a higher. Returns the carrier ids nobody knows.
+
+    A fact that names our attempt binds the carrier's id to it, even when the answer to our call was lost (R2), and
+    even when we had given the attempt up: then the message is taken out of the queue again.
+    """
+    best: dict[str, Fact] = {}
+    for fact in facts:
+        known = best.get(fact.carrier_id)
+        if known is None or RANK[fact.state] > RANK[known.state]:
+            best[fact.carrier_id] = fact
+        elif known.attempt_id is None and fact.attempt_id is not None:
+            best[fact.carrier_id] = replace(known, attempt_id=fact.attempt_id)
+    # Always in one order: two transactions that climb the same rows must not wait for each other.
+    chosen = sorted(best.values(), key=lambda fact: fact.carrier_id)
+    named = [fact for fact in chosen if fact.attempt_id is not None]
+    if named:
+        await db.execute(
+            """
+            UPDATE messaging_attempt a
+            SET carrier_id = f.carrier_id, state = 'bound', checks = 0,
+                check_at = a.started_at + %s * interval '1 second'
+            FROM unnest(%s::uuid[], %s::text[]) AS f (attempt_id, carrier_id)
+            WHERE a.id = f.attempt_id AND a.carrier_id IS NULL AND a.state <> 'refused'
+            """,
+            [patience.polls[0], [f.attempt_id for f in named], [f.carrier_id for f in named]],
+        )
+    rows = await _fetch(
+        db,
+        f"""
+        WITH f AS (
+            SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int[])
+                AS f (carrier_id, state, code, words, rank)
+        ), a AS (
+            UPDATE messaging_attempt a
+            SET check_at = CASE WHEN f.rank >= {FINAL} THEN NULL ELSE a.check_at END,
+                code = CASE WHEN f.code <> '' THEN f.code ELSE a.code END
+            FROM f WHERE a.carrier_id = f.carrier_id
+            RETURNING a.message_id, a.carrier_id, f.state, f.code, f.words, f.rank
+        ), q AS (
+            DELETE FROM messaging_outbox USING a WHERE messaging_outbox.message_id = a.message_id
+        ), m AS (
+            UPDATE messaging_message m
+            SET state = a.state, code = a.code, reason = a.words, carrier_id = a.carrier_id,
+                changed_at = clock_timestamp()
+            FROM a WHERE m.id = a.message_id AND {RANK_OF.format("m.state")} < a.rank
+            RETURNING m.id, m.business_id, m.conversation_id, m.state
+        )
+        SELECT a.carrier_id AS known, m.id, m.business_id, m.conversation_id, m.state
+        FROM a LEFT JOIN m ON m.id = a.message_id
+        """,  # noqa: S608  built from our own constants
+        [
+            [fact.carrier_id for fact in chosen],
+            [fact.state for fact in chosen],
+            [fact.code for fact in chosen],
+            [fact.words for fact in chosen],
+            [RANK[fact.state] for fact in chosen],
+        ],
+    )
+    for row in rows:
+        if row.id is not None:
+            changes.note(row)
+    await _mark_clients(db, [fact for fact in chosen if fact.opted_out or fact.bad_number])
+    return {fact.carrier_id for fact in chosen} - {row.known for row in rows}
+
+
+async def _mark_clients(db: Db, said: Iterable[Outcome | Fact]) -> None:
+    """The carrier knows of a STOP, or of a number that gets no texts, that we did not."""
+    said = [one for one in said if one.opted_out or one.bad_number]
+    if said:
+        await db.execute(
+            """
+            UPDATE clients_client c
+            SET texting = s.texting, texting_changed_at = clock_timestamp()
+            FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS s (attempt_id, carrier_id, texting)
+            JOIN messaging_attempt a ON a.id = s.attempt_id OR a.carrier_id = s.carrier_id
+            WHERE c.business_id = a.business_id AND c.phone = a.recipient AND c.texting = 'ok'
+            """,
+            [
+                [one.attempt_id for one in said],
+                [one.carrier_id or None for one in said],
+                ["stopped" if one.opted_out else "cannot" for one in said],
+            ],
+        )
+
+
+async def _notify_of_failures(db: Db, changes: Changes) -> None:
+    rows = await _fetch(
+        db,
+        """
+        SELECT m.business_id, m.conversation_id, m.reason, c.first_name, c.id AS client_id
+        FROM messaging_message m
+        JOIN messaging_conversation v ON v.business_id = m.business_id AND v.id = m.conversation_id
+        JOIN clients_client c ON c.business_id = v.business_id AND c.id = v.client_id
+        WHERE m.id = ANY(%s) AND m.kind <> 'marketing'
+        """,
+        [changes.failed],
+    )
+    for row in rows:
+        changes.news.add(row.business_id)
+    await insert_notifications(
+        db,
+        [
+            (
+                row.business_id,
+                "failed",
+                f"A text to {row.first_name or 'a client'} didn’t arrive",
+                row.reason,
+                row.conversation_id,
+                "",
+                TINTS[row.client_id.int % len(TINTS)],
+            )
+            for row in rows
+        ],
+    )
+
+
+async def insert_notifications(db: Db, rows: Sequence[tuple[UUID, str, str, str, UUID, str, str]]) -> None:
+    """Rows of (business, kind, title, words, conversation, initials, tint)."""
+    if rows:
+        columns = list(zip(*rows, strict=True))
+        await db.execute(
+            """
+            INSERT INTO notifications_notification
+                (id, business_id, kind, title, words, conversation_id, initials, tint, created_at)
+            SELECT *, clock_timestamp() FROM unnest(
+                %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[], %s::text[])
+            """,
+            [[new_id() for _ in rows], *map(list, columns)],
+        )
+
+
+async def _fetch(db: Db, query: str, parameters: Sequence[Any]) -> list[Any]:
+    return await (await db.execute(query, parameters)).fetchall()
+

@@ -1,0 +1,369 @@
+"""The road in: events that the webhooks kept become messages, in the order of each conversation.
+
+One transaction makes the messages, the conversations' state, the notifications and the nudge, and marks the events
+done: so an event is a message exactly once, whatever dies. Workers share the shards by advisory locks that end with
+the transaction. An event that cannot be read is set aside with its reason, for a person, and holds up nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from parley.businesses.models import initials
+from parley.businesses.tenancy import new_id
+from parley.carriers.base import Carrier, Received
+from parley.clients.models import TINTS
+from parley.messaging import outcomes
+from parley.messaging.events import SHARDS
+from parley.messaging.line import Db, Line
+from parley.messaging.outcomes import Changes, Fact
+from parley.messaging.patience import Patience
+from parley.sms import optout
+from parley.sms.numbers import pretty
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+# Half the shards at a time: a second worker finds the other half.
+SHARDS_AT_ONCE = SHARDS // 2
+# The first half of the two-part key of our advisory locks; any constant that no other lock uses.
+LOCK = 7_411
+
+TAKE_SHARDS = f"""
+    SELECT s FROM (
+        SELECT s FROM generate_series(0, {SHARDS - 1}) s
+        WHERE EXISTS (SELECT 1 FROM messaging_carrierevent WHERE shard = s AND done_at IS NULL AND trouble = '')
+        ORDER BY random() LIMIT {SHARDS_AT_ONCE}
+    ) busy WHERE pg_try_advisory_xact_lock({LOCK}, s)
+"""  # noqa: S608  our own constants
+
+READ = """
+    SELECT id, carrier, kind, key, attempt_id, form, received_at
+    FROM messaging_carrierevent
+    WHERE shard = ANY(%s) AND done_at IS NULL AND trouble = ''
+    ORDER BY id LIMIT %s
+"""
+
+
+class Unreadable(Exception):
+    """An event says nothing that can become a message; the words are for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A text and when its webhook came."""
+
+    event_id: int
+    text: Received
+    at: datetime
+
+
+class Receiving:
+    """The loop of one worker."""
+
+    def __init__(self, carriers: dict[str, Carrier], patience: Patience) -> None:
+        self.carriers = carriers
+        self.patience = patience
+        self.wake = asyncio.Event()
+        self.stopping = False
+
+    async def run(self) -> None:
+        line = Line("receiving")
+        try:
+            while not self.stopping:
+                self.wake.clear()
+                if await self._batch(line) == 0:
+                    try:
+                        await asyncio.wait_for(self.wake.wait(), 1.0)
+                    except TimeoutError:
+                        pass
+        finally:
+            await line.close()
+
+    def stop(self) -> None:
+        self.stopping = True
+        self.wake.set()
+
+    async def _batch(self, line: Line) -> int:
+        try:
+            return await line.run(lambda db: read_events(db, self.carriers, self.patience, BATCH))
+        except Exception as error:
+            # One event has spoiled the batch: read one at a time, so that only it is set aside.
+            log.warning("a batch of events failed (%s): reading one by one", type(error).__name__)
+            read = 0
+            for _ in range(BATCH):
+                read_one = await line.run(self._one)
+                read += read_one
+                if not read_one:
+                    break
+            return read
+
+    async def _one(self, db: Db) -> int:
+        try:
+            async with db.transaction():
+                return await read_events(db, self.carriers, self.patience, 1)
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            raise
+        except Exception as error:
+            trouble = str(error) if isinstance(error, Unreadable) else type(error).__name__
+            await db.execute(
+                """
+                UPDATE messaging_carrierevent SET trouble = %s WHERE id = (
+                    SELECT id FROM messaging_carrierevent WHERE done_at IS NULL AND trouble = ''
+                    AND shard = ANY(%s) ORDER BY id LIMIT 1)
+                """,
+                [trouble[:200], list(range(SHARDS))],
+            )
+            log.error("an event could not be read and is set aside: %s", trouble)
+            return 1
+
+
+async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patience, most: int) -> int:
+    """Read up to `most` events of shards that nobody else is reading. Returns how many were read."""
+    shards = [row.s for row in await (await db.execute(TAKE_SHARDS)).fetchall()]
+    if not shards:
+        return 0
+    events = await (await db.execute(READ, [shards, most])).fetchall()
+    if not events:
+        return 0
+    texts: list[Arrived] = []
+    facts: list[Fact] = []
+    fact_events: dict[str, list[int]] = {}
+    for event in events:
+        carrier = carriers.get(event.carrier)
+        if carrier is None:
+            raise Unreadable(f"no carrier {event.carrier} is set up here")
+        form = parse_qsl(event.form, keep_blank_values=True)
+        if event.kind == "text":
+            text = carrier.read_text(form)
+            if text is None:
+                raise Unreadable("it holds no text")
+            texts.append(Arrived(event.id, text, event.received_at))
+        else:
+            receipt = carrier.read_receipt(form)
+            if receipt is None:
+                raise Unreadable("it holds no receipt")
+            facts.append(
+                Fact(receipt.carrier_id, receipt.status, event.attempt_id, receipt.code or "", receipt.words)
+            )
+            fact_events.setdefault(receipt.carrier_id, []).append(event.id)
+    changes = Changes()
+    orphans: list[int] = []
+    if texts:
+        orphans += await receive(db, texts, changes)
+    if facts:
+        for carrier_id in await outcomes.climb(db, facts, changes, patience):
+            orphans += fact_events[carrier_id]
+    await db.execute(
+        """
+        UPDATE messaging_carrierevent
+        SET done_at = clock_timestamp(),
+            trouble = CASE WHEN id = ANY(%s) THEN 'it names nobody we know' ELSE '' END
+        WHERE id = ANY(%s)
+        """,
+        [orphans, [event.id for event in events]],
+    )
+    await outcomes.tell(db, changes)
+    return len(events)
+
+
+async def receive(db: Db, texts: Sequence[Arrived], changes: Changes) -> list[int]:
+    """Make messages of texts, all in the caller's transaction. Returns the events whose number is nobody's.
+
+    A text from an unknown number makes a client that has only the number. A text that is here already (the same
+    carrier id) changes nothing.
+    """
+    owners = await _owners(db, {arrived.text.recipient for arrived in texts})
+    orphans = [arrived.event_id for arrived in texts if arrived.text.recipient not in owners]
+    ours = [(arrived, owners[arrived.text.recipient]) for arrived in texts if arrived.text.recipient in owners]
+    if not ours:
+        return orphans
+    clients = await _clients(db, {(number.business_id, arrived.text.sender) for arrived, number in ours})
+    conversations = await _conversations(db, {client.id: client for client in clients.values()})
+
+    rows = []
+    for arrived, number in ours:
+        client = clients[number.business_id, arrived.text.sender]
+        rows.append((new_id(), number, client, conversations[client.id], arrived))
+    fresh = {
+        row.id
+        for row in await (
+            await db.execute(
+                """
+                INSERT INTO messaging_message
+                    (id, business_id, conversation_id, number_id, their_address, body, media, carrier_id, segments, at,
+                     direction, channel, kind, title, subject, state, reason, code, changed_at)
+                SELECT *, 'in', 'sms', 'direct', '', '', 'received', '', '', clock_timestamp()
+                FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::jsonb[],
+                            %s::text[], %s::smallint[], %s::timestamptz[])
+                ON CONFLICT (business_id, carrier_id) WHERE carrier_id <> '' DO NOTHING
+                RETURNING id
+                """,
+                [
+                    [id for id, *_ in rows],
+                    [number.business_id for _, number, *_ in rows],
+                    [conversation for *_, conversation, _ in rows],
+                    [number.id for _, number, *_ in rows],
+                    [arrived.text.sender for *_, arrived in rows],
+                    [arrived.text.body for *_, arrived in rows],
+                    [
+                        Jsonb([{"url": m.url, "content_type": m.content_type} for m in arrived.text.media])
+                        for *_, arrived in rows
+                    ],
+                    [arrived.text.carrier_id for *_, arrived in rows],
+                    [arrived.text.segments or 1 for *_, arrived in rows],
+                    [arrived.at for *_, arrived in rows],
+                ],
+            )
+        ).fetchall()
+    }
+    rows = [row for row in rows if row[0] in fresh]
+    if not rows:
+        return orphans
+    await _touch_conversations(db, rows)
+    await _opt_outs(db, rows)
+    notifications = []
+    for _, number, client, conversation, arrived in rows:
+        changes.conversations[number.business_id].add(conversation)
+        changes.news.add(number.business_id)
+        name = f"{client.first_name} {client.last_name}".strip()
+        words = arrived.text.body or "Sent a picture"
+        notifications.append(
+            (
+                number.business_id,
+                "text",
+                name or pretty(arrived.text.sender),
+                words if len(words) <= 200 else words[:199] + "…",
+                conversation,
+                initials(name),
+                TINTS[client.id.int % len(TINTS)],
+            )
+        )
+    await outcomes.insert_notifications(db, notifications)
+    return orphans
+
+
+async def _owners(db: Db, numbers: set[str]) -> dict[str, Any]:
+    """Our numbers among these, each with its business."""
+    found = await db.execute(
+        """
+        SELECT id, number, business_id FROM numbers_phonenumber
+        WHERE number = ANY(%s) AND business_id IS NOT NULL
+        """,
+        [list(numbers)],
+    )
+    return {row.number: row for row in await found.fetchall()}
+
+
+async def _clients(db: Db, wanted: set[tuple[UUID, str]]) -> dict[tuple[UUID, str], Any]:
+    """The client of each (business, number), made where there is none."""
+    # In one order, so that two workers that make the same clients wait for each other instead of for ever.
+    pairs = sorted(wanted)
+    businesses, phones = [business for business, _ in pairs], [phone for _, phone in pairs]
+    select = """
+        SELECT c.id, c.business_id, c.phone, c.first_name, c.last_name, c.texting
+        FROM clients_client c
+        JOIN unnest(%s::uuid[], %s::text[]) AS w (business_id, phone)
+            ON c.business_id = w.business_id AND c.phone = w.phone
+    """
+
+    async def found() -> dict[tuple[UUID, str], Any]:
+        rows = await (await db.execute(select, [businesses, phones])).fetchall()
+        return {(row.business_id, row.phone): row for row in rows}
+
+    known = await found()
+    missing = [pair for pair in pairs if pair not in known]
+    if not missing:
+        return known
+    await db.execute(
+        """
+        INSERT INTO clients_client
+            (id, business_id, phone, first_name, last_name, email, tags, good_to_know, texting, created_at)
+        SELECT *, '', '', '', '{}', '', 'ok', clock_timestamp()
+        FROM unnest(%s::uuid[], %s::uuid[], %s::text[])
+        ON CONFLICT (business_id, phone) WHERE NOT phone = '' DO NOTHING
+        """,
+        [[new_id() for _ in missing], [business for business, _ in missing], [phone for _, phone in missing]],
+    )
+    return await found()
+
+
+async def _conversations(db: Db, clients: Mapping[UUID, Any]) -> dict[UUID, UUID]:
+    """The conversation of each client, made where there is none."""
+    ids = sorted(clients)
+
+    async def found() -> dict[UUID, UUID]:
+        rows = await db.execute(
+            "SELECT id, client_id FROM messaging_conversation WHERE client_id = ANY(%s)", [ids]
+        )
+        return {row.client_id: row.id for row in await rows.fetchall()}
+
+    known = await found()
+    missing = [id for id in ids if id not in known]
+    if not missing:
+        return known
+    await db.execute(
+        """
+        INSERT INTO messaging_conversation (id, business_id, client_id, last_at, unread, waiting, created_at)
+        SELECT *, clock_timestamp(), 0, false, clock_timestamp() FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])
+        ON CONFLICT (client_id) DO NOTHING
+        """,
+        [[new_id() for _ in missing], [clients[id].business_id for id in missing], missing],
+    )
+    return await found()
+
+
+async def _touch_conversations(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arrived]]) -> None:
+    """Newest words on top, unread counted, waiting for an answer, and open again if it was closed."""
+    newest: dict[UUID, tuple[UUID, datetime, int]] = {}
+    for id, _, _, conversation, arrived in rows:
+        count = newest[conversation][2] if conversation in newest else 0
+        newest[conversation] = (id, arrived.at, count + 1)
+    ordered = sorted(newest.items())
+    await db.execute(
+        """
+        UPDATE messaging_conversation v
+        SET last_message_id = n.message_id, last_at = greatest(v.last_at, n.at), unread = v.unread + n.count,
+            waiting = true, closed_at = NULL
+        FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::int[]) AS n (id, message_id, at, count)
+        WHERE v.id = n.id
+        """,
+        [
+            [conversation for conversation, _ in ordered],
+            [message for _, (message, _, _) in ordered],
+            [at for _, (_, at, _) in ordered],
+            [count for _, (_, _, count) in ordered],
+        ],
+    )
+
+
+async def _opt_outs(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arrived]]) -> None:
+    """STOP and START are obeyed; and a number that texts us can evidently text."""
+    said: dict[UUID, str] = {}
+    for _, _, client, _, arrived in rows:
+        word = optout.keyword(arrived.text.body)
+        if word == "stop":
+            said[client.id] = "stopped"
+        elif word == "start":
+            said[client.id] = "ok"
+        elif client.texting == "cannot" and client.id not in said:
+            said[client.id] = "ok"
+    if said:
+        await db.execute(
+            """
+            UPDATE clients_client c SET texting = s.texting, texting_changed_at = clock_timestamp()
+            FROM unnest(%s::uuid[], %s::text[]) AS s (id, texting)
+            WHERE c.id = s.id AND c.texting <> s.texting
+            """,
+            [list(said), list(said.values())],
+        )
