@@ -117,9 +117,7 @@ def _environ(scope: Scope, body: Any, length: int | None) -> dict[str, Any]:
     return environ
 
 
-def _call(
-    environ: dict[str, Any], push: Callable[[dict[str, Any]], None]
-) -> None:
+def _call(environ: dict[str, Any], push: Callable[[dict[str, Any]], None]) -> None:
     """Run Django on this thread and push what it answers, part by part."""
     head: dict[str, Any] = {}
 

@@ -179,7 +179,7 @@ class EmbeddedPostgres:
             if ping != pq.Ping.OK:
                 self._make_cluster()
                 self._make_socket_folder()
-                self._drop_stale_pid_file()
+                self._drop_stale_locks()
                 self._launch(deadline)
             self._make_database()
         return self
@@ -321,7 +321,7 @@ class EmbeddedPostgres:
             raise PostgresFailed(
                 f"{other.parent} was made by PostgreSQL {theirs}, but the programs here are PostgreSQL "
                 f"{self._version}, which cannot read it. Start once more with the old programs "
-                "(PARLEY_PG_BIN=<their folder>), save the data with pg_dump, restore it into a new PARLEY_DATA."
+                "(PARLEY_PG_BIN=<their folder>), save the data with pg_dump, restore it into a new folder."
             )
         unfinished = self.home / ".initdb"
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -345,25 +345,26 @@ class EmbeddedPostgres:
             raise PostgresFailed(f"PostgreSQL could not make its data in {self.home}: {made.stderr.strip()}")
         unfinished.rename(self.data)
 
-    def _drop_stale_pid_file(self) -> None:
-        """Remove postmaster.pid if the process it names is not this cluster's.
+    def _drop_stale_locks(self) -> None:
+        """Remove PostgreSQL's two lock files if the process that they name is not this cluster's.
 
-        PostgreSQL takes any living process with that id for its own: after a restart of the machine or the
-        container it may be anything, and a killed postmaster that nobody reaped (a zombie) lives for ever.
+        PostgreSQL takes any living process with that number for its own: after a restart of the machine or
+        the container it may be anything, and a killed postmaster that nobody reaped (a zombie) never dies.
         """
-        pid_file = self.data / "postmaster.pid"
-        try:
-            process = Path("/proc") / pid_file.read_text().split("\n", 1)[0].strip().lstrip("-")
-            name, _, rest = (process / "stat").read_text().partition("(")[2].rpartition(")")
-        except OSError:
-            return
-        if name == "postgres" and rest.split()[0] not in "ZX":
+        for lock in (self.data / "postmaster.pid", self.socket_folder / f".s.PGSQL.{PORT}.lock"):
             try:
-                if (process / "cwd").samefile(self.data):
-                    return
-            except PermissionError:
-                return
-        pid_file.unlink(missing_ok=True)
+                process = Path("/proc") / lock.read_text().split("\n", 1)[0].strip().lstrip("-")
+                name, _, state = (process / "stat").read_text().partition("(")[2].rpartition(") ")
+            except OSError:
+                continue
+            if name != "postgres" or state[0] in "ZX" or not self._works_in_our_data(process):
+                lock.unlink()
+
+    def _works_in_our_data(self, process: Path) -> bool:
+        try:
+            return (process / "cwd").samefile(self.data)
+        except PermissionError:
+            return True
 
     def _launch(self, deadline: float) -> None:
         arguments = [str(self._programs / "postgres"), "-D", str(self.data), "-k", str(self.socket_folder)]

@@ -1,0 +1,62 @@
+"""`parley jobs`: everything that happens later or on a clock, through procrastinate.
+
+The worker does not reconnect: when PostgreSQL restarts it finishes, and whoever runs this must start it again
+after ANY exit (`parley up` does; for systemd: Restart=always).
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from procrastinate import App, JobContext
+
+CONCURRENCY = 8
+HEARTBEAT = 10.0  # seconds
+DEAD_AFTER = 30.0  # seconds without a heartbeat
+# Below the 25 seconds that the supervisor, and the 30 that Kubernetes, give before they kill.
+GRACE = 20.0
+KEEP_DONE_HOURS = 3 * 24
+KEEP_FAILED_HOURS = 30 * 24
+
+
+def run() -> None:
+    """Work until SIGTERM, SIGINT or the loss of the database. Django must be set up."""
+    from procrastinate.contrib.django import app
+    from procrastinate.contrib.django.django_connector import DjangoConnector
+
+    add_housekeeping(app)
+    assert isinstance(app.connector, DjangoConnector)
+    with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
+        asyncio.run(_work(worker_app))
+
+
+async def _work(app: App) -> None:
+    async with app.open_async():
+        await app.run_worker_async(
+            concurrency=CONCURRENCY,
+            shutdown_graceful_timeout=GRACE,
+            update_heartbeat_interval=HEARTBEAT,
+            stalled_worker_timeout=DEAD_AFTER,
+        )
+
+
+def add_housekeeping(app: App) -> None:
+    """Give the worker the two tasks that keep the queue itself in order."""
+
+    # A queueing lock, so that one waits at the most; no lock: a rescue that died holding one would be stalled
+    # itself, and nothing would ever be rescued again.
+    @app.periodic(cron="* * * * *")
+    @app.task(name="rescue_stalled_jobs", queueing_lock="rescue_stalled_jobs", pass_context=True)
+    async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
+        jobs = context.app.job_manager
+        for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
+            await jobs.retry_job(job)
+
+    @app.periodic(cron="17 3 * * *")
+    @app.task(name="forget_old_jobs", queueing_lock="forget_old_jobs", pass_context=True)
+    async def forget_old_jobs(context: JobContext, timestamp: int) -> None:
+        jobs = context.app.job_manager
+        await jobs.delete_old_jobs(KEEP_DONE_HOURS)
+        await jobs.delete_old_jobs(
+            KEEP_FAILED_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+        )

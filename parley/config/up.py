@@ -1,0 +1,113 @@
+"""What `parley up` runs: the house of this machine, with or without the demo's pretend world."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import psycopg
+
+from parley.config.embedded_postgres import EmbeddedPostgres
+from parley.config.environment import Environment
+from parley.config.schema import is_current
+from parley.config.secret_key import keep_secret_key
+from parley.config.supervisor import Broken, House, Port, Program
+
+
+def parley(name: str, *arguments: str, health: str | None = None) -> Program:
+    """One of Parley's own commands as a program of the house, run by this same Python."""
+    called = arguments[0] if arguments else name
+    return Program(called, (sys.executable, "-m", "parley", name, *arguments), health)
+
+
+def house(env: Environment) -> House:
+    """The house that `env` asks for. Makes the secret key if there is none."""
+    if not env.secret_key:
+        keep_secret_key(env.secret_key_file)
+    database = None if env.database_url else EmbeddedPostgres(env.data / "postgres", programs=env.pg_bin)
+    ports = [Port("PARLEY_PORT", env.port, env.bind)]
+    guests = []
+    if env.demo:
+        ports += [
+            Port("PARLEY_SANDBOX_PORT", env.sandbox_port, env.bind),
+            Port("PARLEY_MAILBOX_PORT", env.mailbox_port, env.bind),
+            Port("PARLEY_SMTP_PORT", env.smtp_port, env.bind),
+        ]
+        guests.append(parley("sandbox", health=f"http://127.0.0.1:{env.sandbox_port}/"))
+    return House(
+        data=env.data,
+        database=database,
+        variables=variables(env),
+        ports=ports,
+        guests=guests,
+        steps=lambda given: steps(given, demo=env.demo),
+        programs=[
+            parley("web", health=f"http://{_reached_at(env.bind)}:{env.port}/healthz"),
+            parley("texts"),
+            parley("jobs"),
+        ],
+        welcome=welcome(env),
+    )
+
+
+def variables(env: Environment) -> Mapping[str, str]:
+    """The children's environment. In the demo, all that could leave this machine goes to the sandbox."""
+    given = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        "PARLEY_DATA": str(env.data),
+        "PARLEY_PUBLIC_URL": env.public_url,
+    }
+    if env.demo:
+        from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN
+
+        sandbox = f"http://127.0.0.1:{env.sandbox_port}"
+        given |= {
+            "PARLEY_DEMO": "1",
+            "PARLEY_PORT": str(env.port),
+            "PARLEY_BIND": env.bind,
+            "PARLEY_SANDBOX_PORT": str(env.sandbox_port),
+            "PARLEY_MAILBOX_PORT": str(env.mailbox_port),
+            "PARLEY_SANDBOX_URL": sandbox,
+            "PARLEY_TWILIO_API_URL": sandbox,
+            "PARLEY_TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+            "PARLEY_TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+            "PARLEY_SMTP_HOST": "127.0.0.1",
+            "PARLEY_SMTP_PORT": str(env.smtp_port),
+            "PARLEY_SMTP_SECURITY": "none",
+            "PARLEY_SMTP_USER": "",
+            "PARLEY_SMTP_PASSWORD": "",
+        }
+    return given
+
+
+def steps(given: Mapping[str, str], *, demo: bool) -> Sequence[Program]:
+    """What is still to do before the programs may start. Raises Broken if the database does not answer."""
+    try:
+        migrated = is_current(given["DATABASE_URL"])
+    except psycopg.OperationalError as error:
+        raise Broken(f"The database cannot be reached: {error}") from None
+    todo = [] if migrated else [parley("migrate")]
+    if demo:
+        todo.append(parley("manage", "load_sample"))
+    return todo
+
+
+def welcome(env: Environment) -> str:
+    """What to open, once everything answers."""
+    if not env.demo:
+        return f"\nParley is ready: {env.public_url}\nCtrl-C stops it.\n"
+    return f"""
+Parley is ready.
+
+  Parley              {env.public_url}
+  Carrier simulator   http://localhost:{env.sandbox_port}
+  Mailbox             http://localhost:{env.mailbox_port}
+
+Open Parley and sign in with one click, as the owner of the sample business. Ctrl-C stops everything.
+"""
+
+
+def _reached_at(bind: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, f"[{bind}]" if ":" in bind else bind)  # noqa: S104

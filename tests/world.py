@@ -1,0 +1,190 @@
+"""Parley's own processes and the sandbox, started for tests on the test database: nothing is pretended but the network.
+
+Ports are free ones; every wait of the two roads is shortened by PARLEY_PATIENCE.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from django.db import connections
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(question: Callable[[], Any], seconds: float = 20.0, what: str = "") -> Any:
+    """Ask until the answer is truthy, and return it. Raises AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what or question}"
+        time.sleep(0.02)
+
+
+def database_url() -> str:
+    """The database this test run uses, as another process must be told it."""
+    settings = connections["default"].settings_dict
+    query = "&".join(
+        f"{name}={settings[key]}" for key, name in (("HOST", "host"), ("PORT", "port")) if settings[key]
+    )
+    password = f":{settings['PASSWORD']}" if settings["PASSWORD"] else ""
+    return f"postgresql://{settings['USER']}{password}@/{settings['NAME']}?{query}"
+
+
+class World:
+    """`start` what a test needs; all of it is stopped by `close`."""
+
+    def __init__(self, folder: Path, patience: float = 0.05) -> None:
+        self.folder = folder
+        self.port, self.sandbox_port = free_port(), free_port()
+        self.mailbox_port, self.smtp_port = free_port(), free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
+        self.mailbox_url = f"http://127.0.0.1:{self.mailbox_port}"
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        from parley.sandbox import account
+
+        self.account_sid, self.auth_token = account.ACCOUNT_SID, account.AUTH_TOKEN
+        self.environment = os.environ | {
+            "DATABASE_URL": database_url(),
+            "PARLEY_DATA": str(folder),
+            "PARLEY_PORT": str(self.port),
+            "PARLEY_SANDBOX_PORT": str(self.sandbox_port),
+            "PARLEY_MAILBOX_PORT": str(self.mailbox_port),
+            "PARLEY_SMTP_PORT": str(self.smtp_port),
+            "PARLEY_SMTP_HOST": "127.0.0.1",
+            "PARLEY_SMTP_SECURITY": "none",
+            "PARLEY_PUBLIC_URL": self.url,
+            "PARLEY_SANDBOX_URL": self.sandbox_url,
+            "PARLEY_TWILIO_API_URL": self.sandbox_url,
+            "PARLEY_TWILIO_ACCOUNT_SID": account.ACCOUNT_SID,
+            "PARLEY_TWILIO_AUTH_TOKEN": account.AUTH_TOKEN,
+            "PARLEY_SECRET_KEY": os.environ["PARLEY_SECRET_KEY"],
+            "PARLEY_PATIENCE": str(patience),
+            "PARLEY_DEMO": "1",
+        }
+
+    def start(self, *names: str) -> None:
+        """Start children by their `parley` names and wait until they answer."""
+        for name in names:
+            log = open(self.folder / f"{name}.log", "ab")  # noqa: SIM115  the child's own
+            self._children[name] = subprocess.Popen(
+                [sys.executable, "-m", "parley", name],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            log.close()
+        if "web" in names:
+            until(lambda: self.answers(f"{self.url}/healthz"), 30, "web")
+        if "sandbox" in names:
+            until(lambda: self.answers(f"{self.sandbox_url}/sandbox/health"), 30, "sandbox")
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: what no process can prepare for."""
+        child = self._children.pop(name)
+        child.send_signal(signal.SIGKILL)
+        child.wait(10)
+
+    def running(self, name: str) -> bool:
+        return name in self._children and self._children[name].poll() is None
+
+    def stop(self, name: str) -> None:
+        child = self._children.pop(name)
+        child.terminate()
+        try:
+            child.wait(20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait(10)
+
+    def close(self) -> None:
+        for name in list(self._children)[::-1]:
+            self.stop(name)
+
+    def answers(self, url: str) -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+        return False
+
+    def sandbox(self, method: str, path: str, body: Any = None) -> Any:
+        """Speak to the sandbox's own address; returns what its JSON says. Raises AssertionError with its words."""
+        request = urllib.request.Request(
+            f"{self.sandbox_url}{path}",
+            None if body is None else json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.code} {error.read()[:300]!r}") from None
+        return json.loads(text) if text.strip() else None
+
+    def weather(self, **settings: Any) -> None:
+        self.sandbox("PUT", "/sandbox/weather", settings)
+
+    def texts_from(self, handset: str, to: str, body: str) -> Any:
+        """A client writes on their handset."""
+        return self.sandbox("POST", f"/sandbox/handsets/{handset}/texts", {"to": to, "body": body})
+
+    def truth(self, **query: str) -> list[dict[str, Any]]:
+        """What the carrier really accepted and delivered."""
+        text = "&".join(f"{name}={value}" for name, value in query.items())
+        answer = self.sandbox("GET", f"/sandbox/truth?{text}")
+        rows = answer["messages"] if isinstance(answer, dict) else answer
+        return list(rows)
+
+    def add_number(self, number: str, **more: Any) -> None:
+        self.sandbox(
+            "PUT",
+            "/sandbox/world",
+            {
+                "numbers": [
+                    {
+                        "phone_number": number,
+                        "country": "US",
+                        "sms_url": f"{self.url}/hooks/twilio/text",
+                        "verified": True,
+                        "pace": 0,
+                    }
+                    | more
+                ],
+                "handsets": [],
+                "history": [],
+            },
+        )
+
+
+@contextlib.contextmanager
+def a_world(folder: Path, *names: str, patience: float = 0.05) -> Iterator[World]:
+    world = World(folder, patience)
+    try:
+        world.start(*names)
+        yield world
+    finally:
+        world.close()
