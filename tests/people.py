@@ -29,12 +29,16 @@ class House:
     staff: Member
     number: PhoneNumber
 
-    def client(self, first: str = "Maya", last: str = "Okafor", phone: str = "+15035550118", **more: Any) -> Client:
+    def client(
+        self, first: str = "Maya", last: str = "Okafor", phone: str = "+15035550118", **more: Any
+    ) -> Client:
         return Client.objects.create(
             business=self.business, first_name=first, last_name=last, phone=phone, **more
         )
 
-    def text(self, client: Client, body: str, *, inbound: bool = True, minutes_ago: float = 1, **more: Any) -> Message:
+    def text(
+        self, client: Client, body: str, *, inbound: bool = True, minutes_ago: float = 1, **more: Any
+    ) -> Message:
         """A text that has been in the conversation for a while; the conversation shows it."""
         conversation = conversation_with(client)
         at = timezone.now() - timedelta(minutes=minutes_ago)
@@ -47,7 +51,12 @@ class House:
             "segments": segments.count(body).segments,
         }
         message = Message.objects.create(
-            business=self.business, conversation=conversation, body=body, at=at, changed_at=at, **(values | more)
+            business=self.business,
+            conversation=conversation,
+            body=body,
+            at=at,
+            changed_at=at,
+            **(values | more),
         )
         Conversation.objects.filter(pk=conversation.pk).update(
             last_message=message,

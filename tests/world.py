@@ -9,36 +9,19 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from django.db import connections
 
+from tests.waiting import free_ports, until
+
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(question: Callable[[], Any], seconds: float = 20.0, what: str = "") -> Any:
-    """Ask until the answer is truthy, and return it. Raises AssertionError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = question()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what or question}"
-        time.sleep(0.02)
 
 
 def database_url() -> str:
@@ -56,8 +39,7 @@ class World:
 
     def __init__(self, folder: Path, patience: float = 0.05) -> None:
         self.folder = folder
-        self.port, self.sandbox_port = free_port(), free_port()
-        self.mailbox_port, self.smtp_port = free_port(), free_port()
+        self.port, self.sandbox_port, self.mailbox_port, self.smtp_port = free_ports(4)
         self.url = f"http://localhost:{self.port}"
         self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
         self.mailbox_url = f"http://127.0.0.1:{self.mailbox_port}"
@@ -99,9 +81,9 @@ class World:
             )
             log.close()
         if "web" in names:
-            until(lambda: self.answers(f"{self.url}/healthz"), 30, "web")
+            until(lambda: self.answers(f"{self.url}/healthz"), 30, what="web")
         if "sandbox" in names:
-            until(lambda: self.answers(f"{self.sandbox_url}/sandbox/health"), 30, "sandbox")
+            until(lambda: self.answers(f"{self.sandbox_url}/sandbox/health"), 30, what="sandbox")
 
     def kill(self, name: str) -> None:
         """SIGKILL: what no process can prepare for."""

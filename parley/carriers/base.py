@@ -64,12 +64,17 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptArrived:
-    """What became of one of ours (DLR). `code` is the carrier's own; `words` are for people."""
+    """What became of one of ours (DLR). `code` is the carrier's own; `words` are for people.
+
+    `opted_out` and `bad_number` as in `Refused`: some networks say so only afterwards.
+    """
 
     carrier_id: str
     status: ReceiptStatus
     code: str | None = None
     words: str = ""
+    opted_out: bool = False
+    bad_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Listed:
     created_at: datetime
     code: str | None = None
     words: str = ""
+    opted_out: bool = False
+    bad_number: bool = False
 
 
 class SendError(Exception):

@@ -189,7 +189,15 @@ class Doubts:
 
 def _fact(listed: Listed, attempt: Any) -> Fact:
     status = listed.status if listed.status in STATE_OF else "accepted"
-    return Fact(listed.carrier_id, status, attempt.id, listed.code or "", listed.words)  # type: ignore[arg-type]
+    return Fact(
+        listed.carrier_id,
+        status,  # type: ignore[arg-type]
+        attempt.id,
+        listed.code or "",
+        listed.words,
+        listed.opted_out,
+        listed.bad_number,
+    )
 
 
 async def _take(db: Db, hold: float) -> list[Any]:

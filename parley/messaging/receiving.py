@@ -154,7 +154,15 @@ async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patienc
             if receipt is None:
                 raise Unreadable("it holds no receipt")
             facts.append(
-                Fact(receipt.carrier_id, receipt.status, event.attempt_id, receipt.code or "", receipt.words)
+                Fact(
+                    receipt.carrier_id,
+                    receipt.status,
+                    event.attempt_id,
+                    receipt.code or "",
+                    receipt.words,
+                    receipt.opted_out,
+                    receipt.bad_number,
+                )
             )
             fact_events.setdefault(receipt.carrier_id, []).append(event.id)
     changes = Changes()

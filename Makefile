@@ -1,0 +1,16 @@
+# `make run` and `make test` work on a fresh machine with Python 3.11 and nothing else of ours.
+.PHONY: run test fmt
+
+run:
+	@scripts/install runtime
+	@exec .venv/bin/python -m parley up --demo
+
+test:
+	@scripts/install dev
+	@scripts/install-chromium
+	@scripts/test
+
+fmt:
+	@scripts/install dev
+	@.venv/bin/python -m ruff check --fix --quiet . || true
+	@.venv/bin/python -m ruff format --quiet .

@@ -1,0 +1,36 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.people import House, make_house
+from tests.world import World, a_world
+
+
+@pytest.fixture
+def juniper(db: None) -> House:
+    """The business that most tests are about."""
+    return make_house()
+
+
+@pytest.fixture
+def alder(db: None) -> House:
+    """Another business; and a stranger, who must never see anything of Juniper's."""
+    return make_house("Alder Physio", "+18555550167", time_zone="America/Toronto", country="CA")
+
+
+@pytest.fixture
+def web(transactional_db: None, tmp_path: Path) -> Iterator[World]:
+    """A real `parley web` on the test database."""
+    with a_world(tmp_path, "web") as world:
+        yield world
+
+
+@pytest.fixture
+def world(transactional_db: None, tmp_path: Path) -> Iterator[World]:
+    """All of Parley and the sandbox, on the test database."""
+    with a_world(tmp_path, "sandbox", "web", "texts", "jobs") as world:
+        yield world

@@ -1,0 +1,220 @@
+"""Claiming: once, in order, at the number's pace (rules R1 and R3); and what outcomes do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from asgiref.sync import sync_to_async
+from tests.people import House
+
+from parley.clients.models import Client
+from parley.messaging import outcomes
+from parley.messaging.delivery import Claimed, claim
+from parley.messaging.line import Line
+from parley.messaging.models import Attempt, Lane, Message, Outbox
+from parley.messaging.outcomes import Changes, Outcome
+from parley.messaging.patience import Patience
+from parley.messaging.sending import send
+from parley.notifications.models import Notification
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def take(line: Line, room: int = 100) -> list[Claimed]:
+    return await line.run(lambda db: claim(db, room=room, carriers=["twilio"], lease=60))
+
+
+def write(house: House, *texts: tuple[str, str]) -> list[Message]:
+    """Queue (number, words) in this order."""
+    clients: dict[str, Client] = {}
+    written = []
+    for phone, body in texts:
+        if phone not in clients:
+            clients[phone] = house.client(phone=phone)
+        written.append(send(house.owner, clients[phone], channel="sms", body=body))
+    return written
+
+
+def many(count: int) -> list[tuple[str, str]]:
+    return [(f"+1503{5550100 + n}", f"Text {n}") for n in range(count)]
+
+
+@sync_to_async
+def states() -> dict[str, str]:
+    return dict(Message.objects.values_list("body", "state"))
+
+
+async def test_a_claim_is_durable_before_anything_is_sent(juniper: House, line: Line) -> None:
+    await sync_to_async(write)(juniper, ("+15035550118", "Hi"))
+    [text] = await take(line)
+    assert (text.sender, text.recipient, text.body) == ("+18555550142", "+15035550118", "Hi")
+    attempt = await Attempt.objects.aget()
+    assert (attempt.id, attempt.state, attempt.try_number) == (text.attempt_id, "sending", 1)
+    assert await states() == {"Hi": "sending"}
+    assert not await Outbox.objects.aexists()
+    assert await take(line) == []
+
+
+async def test_many_claimers_take_each_text_once(juniper: House, transactional_db: None) -> None:
+    await sync_to_async(write)(juniper, *many(60))
+    lines = [Line(f"claimer {n}") for n in range(6)]
+    bodies: Counter[str] = Counter()
+    for _ in range(40):
+        for took in await asyncio.gather(*(take(line, 7) for line in lines)):
+            bodies.update(text.body for text in took)
+        if len(bodies) == 60:
+            break
+    for line in lines:
+        await line.close()
+    assert len(bodies) == 60
+    assert set(bodies.values()) == {1}
+    assert await Attempt.objects.acount() == 60
+
+
+async def test_one_open_attempt_for_a_pair_and_its_texts_in_order(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    await sync_to_async(write)(juniper, ("+15035550118", "one"), ("+15035550118", "two"), ("+15035550131", "other"))
+    first = await take(line)
+    assert [text.body for text in first] == ["one", "other"]
+    assert await take(line) == []
+    await outcomes.record(line, [Outcome(first[0].attempt_id, "bound", carrier_id="SM1")], patience)
+    assert [text.body for text in await take(line)] == ["two"]
+
+
+async def test_a_younger_text_does_not_overtake_one_that_waits_to_be_tried_again(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    await sync_to_async(write)(juniper, ("+15035550118", "one"), ("+15035550118", "two"))
+    [one] = await take(line)
+    later = Outcome(one.attempt_id, "not_sent", words="The carrier can’t be reached.", wait=60)
+    await outcomes.record(line, [later], patience)
+    assert await states() == {"one": "queued", "two": "queued"}
+    assert (await Message.objects.aget(body="one")).reason == "The carrier can’t be reached."
+    assert await take(line) == []
+
+
+async def test_the_database_itself_refuses_a_second_open_attempt(juniper: House, line: Line) -> None:
+    await sync_to_async(write)(juniper, ("+15035550118", "one"))
+    await take(line)
+    with pytest.raises(psycopg.errors.UniqueViolation, match="one_open_attempt_per_pair"):
+        await line.run(
+            lambda db: db.execute(
+                "INSERT INTO messaging_attempt (id, business_id, message_id, number_id, recipient, try_number, state,"
+                " started_at, code, checks) SELECT gen_random_uuid(), business_id, message_id, number_id, recipient,"
+                " 2, 'sending', now(), '', 0 FROM messaging_attempt"
+            )
+        )
+
+
+async def test_a_number_keeps_its_pace(juniper: House, line: Line) -> None:
+    juniper.number.pace = 3
+    await juniper.number.asave()
+    await sync_to_async(write)(juniper, *many(8))
+    first = await take(line)
+    assert [text.body for text in first] == ["Text 0", "Text 1", "Text 2"]
+    assert [round(text.wait, 2) for text in first] == [0, 0.33, 0.67]
+    assert await take(line) == []
+    lane = await Lane.objects.aget(number=juniper.number)
+    await Lane.objects.aupdate(next_at=lane.next_at.replace(year=2020))
+    assert len(await take(line)) == 3
+
+
+async def test_direct_texts_go_ahead_of_others(juniper: House, line: Line) -> None:
+    messages = await sync_to_async(write)(juniper, *many(3))
+    await Outbox.objects.filter(message=messages[0]).aupdate(priority=2)
+    assert [text.body for text in await take(line)] == ["Text 1", "Text 2", "Text 0"]
+
+
+async def test_a_paused_number_and_a_carrier_that_is_not_ours_wait(juniper: House, line: Line) -> None:
+    await sync_to_async(write)(juniper, *many(1))
+    assert await line.run(lambda db: claim(db, room=9, carriers=["telnyx"], lease=60)) == []
+    juniper.number.paused = "The carrier has suspended it."
+    await juniper.number.asave()
+    assert await take(line) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "attempt", "queued"),
+    [
+        ({"state": "bound", "carrier_id": "SM1"}, "accepted", "bound", 0),
+        ({"state": "not_sent", "words": "w", "wait": 1.0}, "queued", "not_sent", 1),
+        ({"state": "refused", "words": "No.", "code": "21211"}, "failed", "refused", 0),
+        ({"state": "unknown"}, "unknown", "unknown", 0),
+    ],
+)
+async def test_outcomes(
+    juniper: House,
+    line: Line,
+    patience: Patience,
+    outcome: dict[str, Any],
+    state: str,
+    attempt: str,
+    queued: int,
+) -> None:
+    await sync_to_async(write)(juniper, ("+15035550118", "Hi"))
+    [text] = await take(line)
+    for _ in range(2):  # a second writing of the same outcome is a no-op
+        await outcomes.record(line, [Outcome(text.attempt_id, **outcome)], patience)
+        assert await states() == {"Hi": state}
+        assert (await Attempt.objects.aget()).state == attempt
+        assert await Outbox.objects.acount() == queued
+
+
+async def test_a_refusal_is_told_and_remembered(juniper: House, line: Line, patience: Patience) -> None:
+    await sync_to_async(write)(juniper, ("+15035550118", "Hi"))
+    [text] = await take(line)
+    refused = Outcome(text.attempt_id, "refused", words="They asked you to stop.", code="21610", opted_out=True)
+    await outcomes.record(line, [refused], patience)
+    assert (await Client.objects.aget()).texting == "stopped"
+    told = await Notification.objects.aget()
+    assert (told.kind, told.title, told.words) == (
+        "failed",
+        "A text to Maya didn’t arrive",
+        "They asked you to stop.",
+    )
+
+
+async def test_two_attempts_with_one_carrier_id_leave_only_the_second_in_doubt(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    await sync_to_async(write)(juniper, *many(3))
+    one, two, three = await take(line)
+    batch = [
+        Outcome(one.attempt_id, "bound", carrier_id="SM1"),
+        Outcome(two.attempt_id, "bound", carrier_id="SM1"),
+        Outcome(three.attempt_id, "bound", carrier_id="SM3"),
+    ]
+    await outcomes.record(line, batch[:1], patience)
+    await outcomes.record(line, batch[1:], patience)
+    assert await states() == {"Text 0": "accepted", "Text 1": "unknown", "Text 2": "accepted"}
+
+
+async def test_an_outcome_that_comes_after_the_lease_binds_but_never_regresses(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    await sync_to_async(write)(juniper, ("+15035550118", "Hi"))
+    [text] = await take(line)
+
+    async def lease_ended(db: Any) -> None:
+        await outcomes.doubt(db, [text.attempt_id], Changes(), patience)
+
+    await line.run(lease_ended)
+    assert await states() == {"Hi": "unknown"}
+    late = Outcome(text.attempt_id, "not_sent", words="late", wait=0.0)
+    await outcomes.record(line, [late], patience)
+    assert await states() == {"Hi": "unknown"}
+    await outcomes.record(line, [Outcome(text.attempt_id, "bound", carrier_id="SM1")], patience)
+    assert await states() == {"Hi": "accepted"}
+    await outcomes.record(line, [Outcome(text.attempt_id, "unknown")], patience)
+    assert await states() == {"Hi": "accepted"}
+
+
+async def test_an_attempt_nobody_knows_changes_nothing(juniper: House, line: Line, patience: Patience) -> None:
+    await outcomes.record(line, [Outcome(uuid4(), "bound", carrier_id="SM9")], patience)
+    assert not await Message.objects.aexists()
