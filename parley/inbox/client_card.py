@@ -64,10 +64,10 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """Who did what: Maya texted, You emailed, Booking confirmation sent."""
+        """Who did what: Maya texted, You emailed, Booking confirmation."""
         email = self.message.channel == Message.Channel.EMAIL
         if self.automatic:
-            return f"{self.message.title or ('Automatic email' if email else 'Automatic text')} sent"
+            return self.message.title or ("Automatic email" if email else "Automatic text")
         return f"{self._who} {'emailed' if email else 'texted'}"
 
     @property
@@ -101,6 +101,8 @@ class Entry:
         if self.message.inbound:
             return ""
         state = self.message.get_state_display()
+        if self.automatic:
+            state = f"Automatic {'email' if self.message.channel == Message.Channel.EMAIL else 'text'}, {state.lower()}"
         return f"{state}. {self.message.reason}" if self.message.reason else state
 
 

@@ -76,23 +76,23 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     What was typed comes back with every refusal. `client_key` makes a second press of the same button one message.
     """
     client = get_object_or_404(request.member.business.clients, pk=id)
-    obstacles = {via: obstacle(request.member, client, via) for via in Message.Channel.values}
+    obstacles = {channel: obstacle(request.member, client, channel) for channel in Message.Channel.values}
     usual = "email" if obstacles["sms"] and not obstacles["email"] else "sms"
     typed = {
         "subject": request.POST.get("subject", ""),
         "body": request.POST.get("body", ""),
-        "via": request.POST.get("via", usual),
+        "channel": request.POST.get("channel", usual),
         "client_key": _key(request.POST.get("client_key")),
     }
     problem: CannotSend | None = None
     if "by_email" in request.POST:
-        typed["via"] = "email"
+        typed["channel"] = "email"
     elif request.method == "POST":
         try:
             message = send(
                 request.member,
                 client,
-                channel=typed["via"],
+                channel=typed["channel"],
                 subject=typed["subject"],
                 body=typed["body"],
                 client_key=typed["client_key"],
@@ -114,10 +114,10 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     )
 
 
-def obstacle(member: Member, client: Client, via: str) -> str | None:
+def obstacle(member: Member, client: Client, channel: str) -> str | None:
     """Why nothing can go to this client this way, in words, before anything is written; None if it can."""
     try:
-        check(member, client, channel=via, subject="…", body="…")
+        check(member, client, channel=channel, subject="…", body="…")
     except CannotSend as cannot:
         return cannot.words
     return None

@@ -84,7 +84,7 @@ document.addEventListener("keydown", (e) => {
 
 /* ---- Drafts: what was typed outlives a dialog closed by mistake, a lost connection and an expired session. */
 const fields = (form) => [...form.elements].filter((f) => f.matches("textarea, input:not([type=hidden], [type=radio])"));
-const place = (form) => `draft:${form.dataset.draft}`;
+const place = (form) => `parley draft ${document.body.dataset.member} ${form.dataset.draft}`;
 
 function forget(form) {
   sessionStorage.removeItem(place(form));
