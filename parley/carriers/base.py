@@ -36,7 +36,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The carrier took it and will answer for it under `carrier_id`. `segments` is its own count."""
+    """The carrier took it and will answer for it under `carrier_id`. `segments` is the carrier's own count."""
 
     carrier_id: str
     status: ReceiptStatus
@@ -64,17 +64,12 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptArrived:
-    """What became of one of ours (DLR). `code` is the carrier's own; `words` are for people.
-
-    `opted_out` and `bad_number` as in `Refused`: some networks say so only afterwards.
-    """
+    """What became of one of ours (DLR). `code` is the carrier's own; `words` are for people."""
 
     carrier_id: str
     status: ReceiptStatus
     code: str | None = None
     words: str = ""
-    opted_out: bool = False
-    bad_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +85,6 @@ class Listed:
     created_at: datetime
     code: str | None = None
     words: str = ""
-    opted_out: bool = False
-    bad_number: bool = False
 
 
 class SendError(Exception):
@@ -104,7 +97,7 @@ class SendError(Exception):
 
 
 class NotSent(SendError):
-    """Certain: DNS, connection refused, TLS failure, or 429. `retry_after` is in seconds, if it was said."""
+    """Certain: DNS, connection refused, TLS failure, or 429. `retry_after` is in seconds, if the carrier said."""
 
     def __init__(self, words: str, *, code: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(words, code=code)
@@ -153,7 +146,7 @@ class Carrier(Protocol):
         """Every row from `sender` to `recipient` created at or after `since`. Raises Unavailable."""
 
     def authentic(self, url: str, headers: Mapping[str, str], form: Sequence[tuple[str, str]]) -> bool:
-        """Was this webhook signed by the carrier? `url` is our configured public address, path and query."""
+        """Was this webhook signed by the carrier? `url` is the configured public address plus path and query."""
 
     def read_text(self, form: Sequence[tuple[str, str]]) -> Received | None:
         """The text that an inbound webhook states; None if it states none."""

@@ -16,7 +16,7 @@ from uuid import UUID
 import psycopg
 
 from parley.businesses.tenancy import new_id
-from parley.carriers.base import ReceiptStatus
+from parley.carriers.base import ReceiptArrived, ReceiptStatus
 from parley.clients.models import TINTS
 from parley.live.nudges import CHANNEL, payload
 from parley.messaging.line import Db, Line
@@ -39,7 +39,9 @@ RANK = {
     "received": 50,
 }
 # The rank of a state, in SQL.
-RANK_OF = "CASE {0} " + " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in RANK.items()) + " ELSE 99 END"
+RANK_OF = (
+    "CASE {0} " + " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in RANK.items()) + " ELSE 99 END"
+)
 FINAL = 30
 
 STATE_OF: dict[ReceiptStatus, str] = {
@@ -81,6 +83,18 @@ class Fact:
     words: str = ""
     opted_out: bool = False
     bad_number: bool = False
+
+    @classmethod
+    def of(cls, receipt: ReceiptArrived, attempt_id: UUID | None) -> Fact:
+        return cls(
+            receipt.carrier_id,
+            receipt.status,
+            attempt_id,
+            receipt.code or "",
+            receipt.words,
+            receipt.opted_out,
+            receipt.bad_number,
+        )
 
     @property
     def state(self) -> str:
@@ -356,4 +370,3 @@ async def insert_notifications(db: Db, rows: Sequence[tuple[UUID, str, str, str,
 
 async def _fetch(db: Db, query: str, parameters: Sequence[Any]) -> list[Any]:
     return await (await db.execute(query, parameters)).fetchall()
-

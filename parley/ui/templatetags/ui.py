@@ -24,7 +24,10 @@ def icon(name: str, size: str = "") -> SafeString:
     """`{% icon "send" %}`: one of the sprite's drawings, silent for screen readers. `size` is a CSS length."""
     style = format_html(' style="--icon: {}"', size) if size else ""
     return format_html(
-        '<svg class="icon" aria-hidden="true"{}><use href="{}#{}"/></svg>', style, static("ui/icons.svg"), name
+        '<svg class="icon" aria-hidden="true"{}><use href="{}#{}"/></svg>',
+        style,
+        static("ui/icons.svg"),
+        name,
     )
 
 
@@ -37,7 +40,10 @@ def avatar(person: Any, size: str = "") -> SafeString:
     else:
         side = format_html('data-team="{}"', person.team)
     return format_html(
-        '<span class="avatar" {}{} aria-hidden="true">{}</span>', side, style, person.initials or icon("person")
+        '<span class="avatar" {}{} aria-hidden="true">{}</span>',
+        side,
+        style,
+        person.initials or icon("person"),
     )
 
 
