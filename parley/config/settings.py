@@ -27,11 +27,12 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    # Before allauth, whose templates ours take the place of.
+    "parley.ui",
+    "parley.businesses",
     "allauth",
     "allauth.account",
     "procrastinate.contrib.django",
-    "parley.ui",
-    "parley.businesses",
     "parley.notifications",
     "parley.numbers",
     "parley.clients",
@@ -112,10 +113,18 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
+PASSWORD_RESET_TIMEOUT = 60 * 60 * 24
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "parley.businesses.accounts.Adapter"
+ACCOUNT_FORMS = {
+    "login": "parley.businesses.accounts.SignIn",
+    "reset_password": "parley.businesses.accounts.AskForReset",
+    "reset_password_from_key": "parley.businesses.accounts.NewPassword",
+}
 ACCOUNT_PREVENT_ENUMERATION = True
+# A stranger's address gets no mail from us, whoever types it in.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 # allauth counts in the cache; several web processes must count together, so the cache is a table.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")

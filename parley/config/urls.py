@@ -8,7 +8,7 @@ from parley.config.health import healthz
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("demo/open-as-owner", open_as_owner, name="open_as_owner"),
-    path("sign-in/", include("allauth.account.urls")),
+    path("sign-in/", include("parley.businesses.urls")),
     path("", include("parley.inbox.urls")),
     path("", include("parley.clients.urls")),
     path("", include("parley.notifications.urls")),

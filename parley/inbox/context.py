@@ -25,7 +25,7 @@ class Shell:
 
     @cached_property
     def waiting(self) -> int:
-        return self.member.business.conversations.waiting()[:COUNTED].count()  # type: ignore[attr-defined]
+        return self.member.business.conversations.waiting()[:COUNTED].count()
 
     @cached_property
     def news(self) -> int:

@@ -98,7 +98,7 @@ class Listing:
 
     @property
     def conversations(self) -> ConversationQuerySet:
-        every: ConversationQuerySet = self.member.business.conversations.all()  # type: ignore[assignment]
+        every: ConversationQuerySet = self.member.business.conversations.all()
         return {
             "open": every.open,
             "unread": every.unread,
@@ -141,7 +141,7 @@ class Listing:
     @cached_property
     def filters(self) -> list[tuple[str, str, int | None]]:
         """`(name, label, count)`; closed ones are not counted, they only grow."""
-        every: ConversationQuerySet = self.member.business.conversations.all()  # type: ignore[assignment]
+        every: ConversationQuerySet = self.member.business.conversations.all()
         counts = {
             "open": every.open()[:COUNTED].count(),
             "unread": every.unread()[:COUNTED].count(),
@@ -162,8 +162,8 @@ class Found:
     @cached_property
     def parts(self) -> list[Part]:
         people, texts = Part("people", "People"), Part("words", "In messages")
-        conversations: ConversationQuerySet = self.member.business.conversations.all()  # type: ignore[assignment]
-        clients = self.member.business.clients.matching(self.words)  # type: ignore[attr-defined]
+        conversations: ConversationQuerySet = self.member.business.conversations.all()
+        clients = self.member.business.clients.matching(self.words)
         people.rows = [
             row_of(c, self.member, "people") for c in conversations.filter(client__in=clients).for_list()[:PAGE]
         ]

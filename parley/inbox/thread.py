@@ -88,7 +88,7 @@ class Thread:
 
     @property
     def _messages(self) -> MessageQuerySet:
-        every: MessageQuerySet = self.conversation.messages.filter(business_id=self.member.business_id)  # type: ignore[assignment]
+        every: MessageQuerySet = self.conversation.messages.filter(business_id=self.member.business_id)
         return every.for_thread()
 
     @cached_property

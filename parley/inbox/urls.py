@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from parley.inbox import views
@@ -15,4 +15,5 @@ urlpatterns = [
     path("inbox/<uuid:id>/close", views.close, name="close_conversation"),
     path("inbox/<uuid:id>/open", views.open_again, name="open_conversation"),
     path("live", views.live, name="live"),
+    path("", include("parley.inbox.send_message_urls")),
 ]

@@ -106,7 +106,7 @@ def inbox(request: MemberRequest) -> HttpResponse:
     if not _partial(request):
         return _whole(request, {})
     template = "inbox/rows.html" if "before" in request.GET else "inbox/list.html"
-    context = {"listing": _listing(request), "words": request.GET.get("q", "").strip()}
+    context: dict[str, Any] = {"listing": _listing(request), "words": request.GET.get("q", "").strip()}
     if template == "inbox/list.html":
         context["filters"] = Listing(request.member, request.GET.get("show", "open")).filters
         context["show"] = request.GET.get("show", "open")
@@ -196,7 +196,7 @@ def read(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     newer = (
         Message.objects.filter(business_id=request.member.business_id, conversation_id=OuterRef("pk"))
         .filter(direction=Message.Direction.IN)
-        .after(seen)  # type: ignore[attr-defined]
+        .after(seen)
         .values("conversation_id")
         .annotate(n=Count("pk"))
         .values("n")

@@ -1,0 +1,103 @@
+"""The Clients list, and adding and editing a client."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from parley.businesses.access import MemberRequest, for_members
+from parley.clients.forms import ClientForm, add_tag, clean_tag, tell_open_pages
+from parley.clients.models import Client
+from parley.ui.dialogs import leave_for, render_sheet
+
+PAGE = 50
+
+
+@for_members
+def clients(request: MemberRequest) -> HttpResponse:
+    """Everybody by name, or those whose name, number or email matches `q`; `after` is the last one already shown."""
+    q = " ".join(request.GET.get("q", "").split())[:100]
+    everybody = request.member.business.clients.all()
+    found = everybody.matching(q) if q else everybody  # type: ignore[attr-defined]
+    if after := request.GET.get("after"):
+        last = get_object_or_404(everybody, pk=_id(after))
+        # Written so that the index `clients_page` is entered at its place and read from there.
+        found = found.filter(
+            Q(sort_name__gte=last.sort_name) & (Q(sort_name__gt=last.sort_name) | Q(id__gt=last.id))
+        )
+    rows = list(found.by_name().select_related("conversation")[: PAGE + 1])
+    context = {"place": "clients", "q": q, "clients": rows[:PAGE], "more": rows[PAGE - 1] if rows[PAGE:] else None}
+    if request.headers.get("HX-Target") == "li#more":
+        return render(request, "clients/_rows.html", context)
+    if request.headers.get("HX-Target") == "section#found":
+        return render(request, "clients/_found.html", context)
+    return render(request, "clients/clients.html", context)
+
+
+def _id(typed: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(typed)
+    except ValueError:
+        raise Http404 from None
+
+
+@for_members
+def client_new(request: MemberRequest) -> HttpResponse:
+    """Add a client. `then=message` goes on to Send Message with the new client."""
+    then = request.GET.get("then", "")
+    form = ClientForm(request.member.business, request.POST or None)
+    if request.method == "POST" and form.is_valid() and (client := form.save()):
+        if then == "message":
+            return redirect("send_message_to", client.pk)
+        return leave_for(request, reverse("client", args=[client.pk]))
+    return _render(request, form, {"then": then})
+
+
+@for_members
+def client_edit(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
+    """Edit a client."""
+    client = get_object_or_404(request.member.business.clients, pk=id)
+    form = ClientForm(request.member.business, request.POST or None, client=client)
+    if request.method == "POST" and form.is_valid() and form.save():
+        return leave_for(request, reverse("client", args=[client.pk]))
+    return _render(request, form, {"client": client})
+
+
+def _render(request: MemberRequest, form: ClientForm, context: dict[str, object]) -> HttpResponse:
+    status = 422 if form.errors else 200
+    return render_sheet(
+        request, "clients/client_form.html", {"place": "clients", "form": form, **context}, status=status
+    )
+
+
+@for_members
+@require_POST
+@transaction.atomic
+def client_tags(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
+    """Add the tag `add`, or remove the tag `remove`; the answer is the row of tags."""
+    # Locked, so that two people who tag at once both succeed.
+    client = get_object_or_404(request.member.business.clients.select_for_update(), pk=id)
+    problem, typed = "", request.POST.get("add", "")
+    try:
+        tags = add_tag(client.tags, clean_tag(typed))
+    except ValidationError as wrong:
+        problem, tags = wrong.message, client.tags
+    tags = [tag for tag in tags if tag != request.POST.get("remove")]
+    if tags != client.tags:
+        client.tags = tags
+        client.save(update_fields=["tags"])
+        tell_open_pages(client)
+    if request.headers.get("HX-Request"):
+        context = {"client": client, "problem": problem, "typed": typed if problem else "", "adding": bool(typed)}
+        return render(request, "clients/_tags.html", context)
+    if problem:
+        messages.error(request, problem, extra_tags="alert")
+    return redirect("client", client.pk)

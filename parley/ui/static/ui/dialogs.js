@@ -1,0 +1,109 @@
+/* Pages that open in the dialog (see parley/ui/dialogs.py), the letters that open them from anywhere, and drafts. */
+const HEADERS = { "HX-Target": "dialog#dialog" };
+const quickActions = document.getElementById("quick-actions");
+
+const dialog = document.createElement("dialog");
+dialog.id = "dialog";
+dialog.setAttribute("aria-labelledby", "sheet-title");
+document.body.append(dialog);
+
+let opener, asking = false;
+
+async function ask(method, address, options) {
+  if (asking) return;
+  asking = true;
+  dialog.setAttribute("aria-busy", "true");
+  try {
+    await htmx.ajax(method, address, { target: dialog, swap: "innerHTML", headers: HEADERS, ...options });
+  } finally {
+    asking = false;
+    dialog.removeAttribute("aria-busy");
+  }
+}
+
+function focusFirst() {
+  (dialog.querySelector("[aria-invalid=true], [data-problem]") ?? dialog.querySelector("[autofocus]"))?.focus();
+}
+
+dialog.addEventListener("htmx:after:swap", (e) => {
+  if (e.detail.ctx.target !== dialog || !dialog.querySelector("[data-sheet]")) return;
+  if (!dialog.open) dialog.showModal();
+  restoreDrafts(dialog);
+  focusFirst();
+});
+
+/* The session may have ended: its sign-in page belongs in the window, not in the dialog. */
+document.addEventListener("htmx:before:swap", (e) => {
+  const { ctx } = e.detail, { raw } = ctx.response ?? {};
+  if (ctx.target !== dialog || !raw?.redirected || ctx.text.includes("data-sheet")) return;
+  e.preventDefault();
+  location.assign(raw.url);
+});
+
+document.addEventListener("click", (e) => {
+  const link = e.target.closest("a[data-dialog]");
+  if (link && !e.ctrlKey && !e.metaKey && !e.shiftKey && e.button === 0) {
+    e.preventDefault();
+    if (!dialog.open) opener = link.closest("[role=menu]") ? menuButton() : link;
+    ask("GET", link.href, { source: dialog });
+  }
+  if (dialog.open && e.target.closest("[data-close]")) {
+    e.preventDefault();
+    dialog.close();
+  }
+});
+
+/* A menu has closed by the time its dialog does: focus goes back to the menu's button. */
+function menuButton() {
+  return [...document.querySelectorAll('[data-opens="#quick-actions"]')].find((b) => b.offsetParent);
+}
+
+dialog.addEventListener("submit", (e) => {
+  const form = e.target;
+  e.preventDefault();
+  ask(e.submitter?.formMethod || form.method, form.action, { source: form, event: e });
+});
+dialog.addEventListener("close", () => {
+  dialog.replaceChildren();
+  opener?.focus();
+});
+document.addEventListener("parley:done", () => {
+  for (const form of dialog.querySelectorAll("[data-draft]")) forget(form);
+  dialog.close();
+});
+
+/* ---- The letters shown beside Quick Actions work wherever nobody is writing. */
+document.addEventListener("keydown", (e) => {
+  if (e.altKey || e.ctrlKey || e.metaKey || e.defaultPrevented || e.isComposing || dialog.open || !quickActions?.hidden) return;
+  if (e.target.closest("input, textarea, select, [contenteditable], [role=menu]")) return;
+  const letter = [...quickActions.querySelectorAll("kbd")].find((k) => k.textContent.toLowerCase() === e.key.toLowerCase());
+  if (!letter) return;
+  e.preventDefault();
+  letter.closest("a").click();
+});
+
+/* ---- Drafts: what was typed outlives a dialog closed by mistake, a lost connection and an expired session. */
+const fields = (form) => [...form.elements].filter((f) => f.matches("textarea, input:not([type=hidden], [type=radio])"));
+const place = (form) => `parley draft ${document.body.dataset.member} ${form.dataset.draft}`;
+
+function forget(form) {
+  sessionStorage.removeItem(place(form));
+}
+function restoreDrafts(root) {
+  for (const form of root.querySelectorAll("[data-draft]")) {
+    const kept = JSON.parse(sessionStorage.getItem(place(form)) ?? "{}");
+    for (const field of fields(form)) {
+      if (field.value === field.defaultValue && !field.value && kept[field.name]) {
+        field.value = kept[field.name];
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+      }
+    }
+  }
+}
+document.addEventListener("input", (e) => {
+  const form = e.target.form;
+  if (!form?.matches("[data-draft]")) return;
+  const typed = fields(form).filter((f) => f.value).map((f) => [f.name, f.value]);
+  if (typed.length) sessionStorage.setItem(place(form), JSON.stringify(Object.fromEntries(typed)));
+  else forget(form);
+});
