@@ -48,4 +48,3 @@ def for_members(
         return view(request, *args, **kwargs)  # type: ignore[arg-type]
 
     return guarded
-

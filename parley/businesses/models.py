@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 from parley.businesses.tenancy import BusinessOwned, new_id, tenant_target
 
 if TYPE_CHECKING:
-    from django.db.models.manager import RelatedManager
+    from django_stubs_ext.db.models.manager import RelatedManager
 
 
 def initials(name: str) -> str:

@@ -27,15 +27,17 @@ class TenantKey(models.BaseConstraint):
     which refer to each other can be written in any order.
     """
 
-    def __init__(self, *, field: str, name: str, violation_error_message: str | None = None, **kw: Any) -> None:
+    def __init__(
+        self, *, field: str, name: str, violation_error_message: str | None = None, **kw: Any
+    ) -> None:
         self.field = field
         super().__init__(name=name, violation_error_message=violation_error_message, **kw)
 
     def _definition(self, model: type[models.Model], editor: BaseDatabaseSchemaEditor) -> str:
         relation = model._meta.get_field(self.field)
-        target = relation.related_model
-        if not isinstance(target, type):
+        if not isinstance(relation, models.ForeignKey):
             raise TypeError(f"{model.__name__}.{self.field} is no foreign key")
+        target = model if relation.related_model == "self" else relation.related_model
         quote = editor.quote_name
         return (
             f"FOREIGN KEY ({quote('business_id')}, {quote(relation.column)}) "
@@ -43,14 +45,14 @@ class TenantKey(models.BaseConstraint):
             "DEFERRABLE INITIALLY DEFERRED"
         )
 
-    def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> str:
         return f"CONSTRAINT {schema_editor.quote_name(self.name)} {self._definition(model, schema_editor)}"
 
-    def create_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         return f"ALTER TABLE {table} ADD {self.constraint_sql(model, schema_editor)}"
 
-    def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         return f"ALTER TABLE {table} DROP CONSTRAINT {schema_editor.quote_name(self.name)}"
 
@@ -63,7 +65,7 @@ class TenantKey(models.BaseConstraint):
     def __hash__(self) -> int:
         return hash((self.name, self.field))
 
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
         kwargs["field"] = self.field
         return path, args, kwargs

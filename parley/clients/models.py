@@ -30,7 +30,11 @@ class ClientQuerySet(models.QuerySet["Client"]):
         else:
             terms = "".join(c if c.isalnum() else " " for c in words.lower()).split()
         query = " & ".join(f"{term}:*" for term in terms if term)
-        return self.filter(search=SearchQuery(query, search_type="raw", config="simple")) if query else self.none()
+        return (
+            self.filter(search=SearchQuery(query, search_type="raw", config="simple"))
+            if query
+            else self.none()
+        )
 
     def by_name(self) -> ClientQuerySet:
         """In the order of the Clients page; people without a name come last."""
@@ -59,7 +63,11 @@ class Client(BusinessOwned):
     # "~" sorts after every letter in the C collation: people without a name come last.
     sort_name = models.GeneratedField(
         expression=Case(
-            When(first_name="", last_name="", then=Concat(Value("~"), "phone", "email", output_field=models.TextField())),
+            When(
+                first_name="",
+                last_name="",
+                then=Concat(Value("~"), "phone", "email", output_field=models.TextField()),
+            ),
             default=Lower(Concat("first_name", Value(" "), "last_name", output_field=models.TextField())),
             output_field=models.TextField(),
         ),
@@ -71,7 +79,9 @@ class Client(BusinessOwned):
         expression=SearchVector(
             "first_name",
             "last_name",
-            Func("email", Value("@.-_+"), Value("     "), function="translate", output_field=models.TextField()),
+            Func(
+                "email", Value("@.-_+"), Value("     "), function="translate", output_field=models.TextField()
+            ),
             Right("phone", 10),
             Right("phone", 7),
             Right("phone", 4),
@@ -88,7 +98,9 @@ class Client(BusinessOwned):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["business", "phone"], condition=~Q(phone=""), name="one_client_per_phone"),
+            models.UniqueConstraint(
+                fields=["business", "phone"], condition=~Q(phone=""), name="one_client_per_phone"
+            ),
             tenant_target("client_tenant"),
         ]
         indexes = [

@@ -64,7 +64,7 @@ async def authorise(scope: Scope) -> str | None:
 
 async def _body(receive: Receive) -> BytesIO | tempfile.SpooledTemporaryFile[bytes] | None:
     """The request's body, on disk if it is large; None if the browser left. Raises TooLarge."""
-    spool: tempfile.SpooledTemporaryFile[bytes] = tempfile.SpooledTemporaryFile(SPOOL)
+    spool: tempfile.SpooledTemporaryFile[bytes] = tempfile.SpooledTemporaryFile(SPOOL)  # noqa: SIM115  closed after Django
     size = 0
     while True:
         message = await receive()
@@ -125,7 +125,7 @@ def _call(environ: dict[str, Any], push: Callable[[dict[str, Any]], None]) -> No
         head["status"] = int(status.split(" ", 1)[0])
         head["headers"] = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers]
 
-    parts: Iterable[bytes] = django(environ, start_response)
+    parts: Iterable[bytes] = django(environ, start_response)  # type: ignore[arg-type]
     try:
         push({"type": "http.response.start", **head})
         for part in parts:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from parley.businesses.models import Member
 from parley.messaging.routing import own_number
@@ -20,6 +21,7 @@ class Shell:
 
     def __init__(self, member: Member) -> None:
         self.member = member
+        self.now = timezone.now()
 
     @cached_property
     def waiting(self) -> int:

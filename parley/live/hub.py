@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 from collections import defaultdict
+from collections.abc import Iterator
 
 import psycopg
 
@@ -64,7 +65,7 @@ class Hub:
         return sum(map(len, self._listeners.values()))
 
     @contextlib.contextmanager
-    def subscribed(self, business: str):  # type: ignore[no-untyped-def]
+    def subscribed(self, business: str) -> Iterator[Listener]:
         """A listener for as long as the block lasts."""
         listener = Listener()
         self._listeners[business].add(listener)

@@ -17,7 +17,9 @@ TEXTS_CHANNEL = "parley_texts"
 MOST_IDS = 100
 
 
-def payload(business: uuid.UUID | str, conversations: Iterable[uuid.UUID | str], *, news: bool = False) -> str:
+def payload(
+    business: uuid.UUID | str, conversations: Iterable[uuid.UUID | str], *, news: bool = False
+) -> str:
     """What travels: whose business, which conversations changed, and whether there is something to notify of.
 
     Too many conversations become an empty list, which means "anything may have changed".

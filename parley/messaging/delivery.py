@@ -114,7 +114,9 @@ class Claimed:
 
 async def claim(db: Db, *, room: int, carriers: Sequence[str], lease: float) -> list[Claimed]:
     """Take at most `room` texts that are due, each lane at its pace. Commits with the caller's transaction."""
-    lanes = await (await db.execute(LOCK_LANES, {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room)})).fetchall()
+    lanes = await (
+        await db.execute(LOCK_LANES, {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room)})
+    ).fetchall()
     if not lanes:
         return []
     by_number = {lane.number_id: lane for lane in lanes}
@@ -254,7 +256,9 @@ class Delivery:
             return Outcome(text.attempt_id, "unknown", words="")
         return Outcome(text.attempt_id, "bound", carrier_id=answer.carrier_id, segments=answer.segments or 0)
 
-    def _later(self, text: Claimed, words: str, retry_after: float | None, code: str | None = None) -> Outcome:
+    def _later(
+        self, text: Claimed, words: str, retry_after: float | None, code: str | None = None
+    ) -> Outcome:
         wait = self.patience.backoff(text.tries) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, not a secret
         return Outcome(
             text.attempt_id, "not_sent", words=words, code=code or "", wait=max(wait, retry_after or 0.0)
@@ -275,4 +279,3 @@ class Delivery:
             for _ in batch:
                 self._outcomes.task_done()
             self.wake.set()
-

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,9 +50,9 @@ class Doubts:
 
     async def run(self) -> None:
         line = Line("doubt")
+        hold = max(HOLD * self.patience.scale, 5.0)
         try:
             while not self.stopping.is_set():
-                hold = max(HOLD * self.patience.scale, 5.0)
                 due = await line.run(lambda db: _take(db, hold))
                 for attempt in due:
                     try:
@@ -96,7 +97,7 @@ class Doubts:
             return
         await line.run(lambda db: self._settle(db, attempt, listed))
 
-    async def _settle(self, db: Db, attempt: Any, listed: list[Listed]) -> None:
+    async def _settle(self, db: Db, attempt: Any, listed: Sequence[Listed]) -> None:
         changes = Changes()
         match = await _unbound(db, attempt, listed)
         if match is not None:
@@ -121,9 +122,8 @@ class Doubts:
 
     async def _absent(self, db: Db, attempt: Any, changes: Changes) -> None:
         """Transition 12 or 13: it is proved that the carrier never had it; what may follow depends on its kind."""
-        again = (
-            (attempt.kind == "direct" and attempt.message_age <= self.patience.direct_in_time)
-            or (attempt.kind == "transactional" and attempt.try_number < 3)
+        again = (attempt.kind == "direct" and attempt.message_age <= self.patience.direct_in_time) or (
+            attempt.kind == "transactional" and attempt.try_number < 3
         )  # marketing is never sent again after doubt
         state, reason = (
             ("queued", "The carrier did not get it the first time.")
@@ -191,7 +191,7 @@ def _fact(listed: Listed, attempt: Any) -> Fact:
     status = listed.status if listed.status in STATE_OF else "accepted"
     return Fact(
         listed.carrier_id,
-        status,  # type: ignore[arg-type]
+        status,
         attempt.id,
         listed.code or "",
         listed.words,
@@ -212,13 +212,14 @@ async def _ask_again(db: Db, attempt: Any, wait: float) -> None:
     )
 
 
-async def _unbound(db: Db, attempt: Any, listed: list[Listed]) -> Listed | None:
+async def _unbound(db: Db, attempt: Any, listed: Sequence[Listed]) -> Listed | None:
     """The oldest row of the carrier's log that is this text and that no other attempt holds."""
     same: list[Listed] = sorted((row for row in listed if row.body == attempt.body), key=_age)
     if not same:
         return None
     bound = await db.execute(
-        "SELECT carrier_id FROM messaging_attempt WHERE carrier_id = ANY(%s)", [[row.carrier_id for row in same]]
+        "SELECT carrier_id FROM messaging_attempt WHERE carrier_id = ANY(%s)",
+        [[row.carrier_id for row in same]],
     )
     taken = {row.carrier_id for row in await bound.fetchall()}
     return next((row for row in same if row.carrier_id not in taken), None)

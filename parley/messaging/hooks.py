@@ -38,7 +38,7 @@ BATCH = 500
 # Twilio waits 15 s in all; an honest "try again" must come before that.
 PATIENCE = 5.0
 MOST_WAITING = 20_000
-TWIML = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>"
+TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 INSERT = f"""
     WITH kept AS (

@@ -34,14 +34,19 @@ class Line:
             try:
                 if self._db is None or self._db.closed:
                     self._db = await psycopg.AsyncConnection.connect(
-                        conninfo(self._purpose), autocommit=True, row_factory=namedtuple_row, connect_timeout=5
+                        conninfo(self._purpose),
+                        autocommit=True,
+                        row_factory=namedtuple_row,
+                        connect_timeout=5,
                     )
                 async with self._db.transaction():
                     return await work(self._db)
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
                 # A deadlock or a serialisation failure leaves the connection whole; anything else does not.
                 if not isinstance(error, psycopg.errors.TransactionRollback):
-                    log.warning("%s: database lost (%s), again in %.1f s", self._purpose, type(error).__name__, wait)
+                    log.warning(
+                        "%s: database lost (%s), again in %.1f s", self._purpose, type(error).__name__, wait
+                    )
                     await self.close()
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 5)

@@ -19,7 +19,7 @@ from parley.clients.models import Client
 from parley.numbers.models import PhoneNumber
 
 if TYPE_CHECKING:
-    from django.db.models.manager import RelatedManager
+    from django_stubs_ext.db.models.manager import RelatedManager
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
@@ -55,9 +55,17 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 class Conversation(BusinessOwned):
     """All that passed between a business and one client."""
 
-    client = models.OneToOneField(Client, on_delete=models.CASCADE, related_name="conversation", db_constraint=False)
+    client = models.OneToOneField(
+        Client, on_delete=models.CASCADE, related_name="conversation", db_constraint=False
+    )
     assignee = models.ForeignKey(
-        Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False, db_index=False
+        Member,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     last_message = models.ForeignKey(
         "Message", null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False, db_index=False
@@ -83,7 +91,11 @@ class Conversation(BusinessOwned):
         indexes = [
             # Each serves one list of the Inbox.
             models.Index(
-                "business", F("last_at").desc(), F("id").desc(), name="inbox_open", condition=Q(closed_at=None)
+                "business",
+                F("last_at").desc(),
+                F("id").desc(),
+                name="inbox_open",
+                condition=Q(closed_at=None),
             ),
             models.Index(
                 "business",
@@ -183,7 +195,13 @@ class Message(BusinessOwned):
     kind = models.CharField(max_length=13, choices=Kind.choices, default=Kind.DIRECT)
     title = models.CharField(max_length=80, blank=True, help_text="The name of an automatic message.")
     author = models.ForeignKey(
-        Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False, db_index=False
+        Member,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     subject = models.CharField(max_length=200, blank=True)
     body = models.TextField()
@@ -193,11 +211,15 @@ class Message(BusinessOwned):
     number = models.ForeignKey(
         PhoneNumber, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    their_address = models.CharField(max_length=254, help_text="The client's number (E.164) or email, as used.")
+    their_address = models.CharField(
+        max_length=254, help_text="The client's number (E.164) or email, as used."
+    )
     segments = models.PositiveSmallIntegerField(default=0)
     media = models.JSONField(default=list, blank=True, help_text="[{url, content_type}]")
     carrier_id = models.CharField(max_length=64, blank=True)
-    client_key = models.UUIDField(null=True, blank=True, help_text="The page's own id: a second POST of it is the same message.")
+    client_key = models.UUIDField(
+        null=True, blank=True, help_text="The page's own id: a second POST of it is the same message."
+    )
     at = models.DateTimeField(help_text="Its place in the conversation.")
     changed_at = models.DateTimeField(help_text="When its state last changed.")
 
@@ -211,7 +233,9 @@ class Message(BusinessOwned):
             # The database says "duplicate": one row for what a page sent once, one for what a carrier holds once.
             models.UniqueConstraint(fields=["business", "client_key"], name="message_once_per_client_key"),
             models.UniqueConstraint(
-                fields=["business", "carrier_id"], condition=~Q(carrier_id=""), name="message_once_per_carrier_id"
+                fields=["business", "carrier_id"],
+                condition=~Q(carrier_id=""),
+                name="message_once_per_carrier_id",
             ),
         ]
         indexes = [
@@ -269,15 +293,19 @@ class Attempt(models.Model):
         ABSENT = "absent", "Proved absent"
         GIVEN_UP = "given_up", "Proof is not to be had"
 
-    id = models.UUIDField(primary_key=True, editable=False, help_text="Random: it is an address that a carrier calls.")
+    id = models.UUIDField(
+        primary_key=True, editable=False, help_text="Random: it is an address that a carrier calls."
+    )
     business_id = models.UUIDField()
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attempts", db_constraint=False)
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, related_name="attempts", db_constraint=False
+    )
     number = models.ForeignKey(PhoneNumber, on_delete=models.PROTECT, related_name="+", db_index=False)
     recipient = models.CharField(max_length=16)
     try_number = models.PositiveSmallIntegerField(default=1)
     state = models.CharField(max_length=8, choices=State.choices)
     started_at = models.DateTimeField()
-    carrier_id = models.CharField(max_length=64, null=True)  # noqa: DJ001  unique where known
+    carrier_id = models.CharField(max_length=64, null=True)
     code = models.CharField(max_length=16, blank=True)
     # What has to be asked of the carrier next, and how often it was asked: settling doubt, then missing receipts.
     check_at = models.DateTimeField(null=True)
@@ -311,13 +339,16 @@ class CarrierEvent(models.Model):
     kind = models.CharField(max_length=7, choices=Kind.choices)
     key = models.CharField(max_length=120)
     attempt_id = models.UUIDField(null=True)
-    shard = models.SmallIntegerField(help_text="Which pair of numbers it belongs to: one worker reads a shard in order.")
+    shard = models.SmallIntegerField(
+        help_text="Which pair of numbers it belongs to: one worker reads a shard in order."
+    )
     form = models.TextField(help_text="The form as it came.")
     received_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
-    trouble = models.CharField(max_length=200, blank=True, help_text="Why it could not be read. It stays for a person.")
+    trouble = models.CharField(
+        max_length=200, blank=True, help_text="Why it could not be read. It stays for a person."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["carrier", "key"], name="event_once")]
         indexes = [models.Index("shard", "id", name="events_to_read", condition=Q(done_at=None, trouble=""))]
-

@@ -39,7 +39,9 @@ RANK = {
     "received": 50,
 }
 # The rank of a state, in SQL.
-RANK_OF = "CASE {0} " + " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in RANK.items()) + " ELSE 99 END"
+RANK_OF = (
+    "CASE {0} " + " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in RANK.items()) + " ELSE 99 END"
+)
 FINAL = 30
 
 STATE_OF: dict[ReceiptStatus, str] = {
@@ -356,4 +358,3 @@ async def insert_notifications(db: Db, rows: Sequence[tuple[UUID, str, str, str,
 
 async def _fetch(db: Db, query: str, parameters: Sequence[Any]) -> list[Any]:
     return await (await db.execute(query, parameters)).fetchall()
-

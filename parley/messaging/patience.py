@@ -15,7 +15,7 @@ class Patience:
 
     @property
     def lease(self) -> float:
-        """A worker must have written an outcome by then; later, nobody knows (transition 10). Our call limit is half."""
+        """A worker must have written an outcome by then; later, nobody knows (transition 10)."""
         return 60 * self.scale
 
     @property

@@ -193,7 +193,9 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes) -> list[in
     """
     owners = await _owners(db, {arrived.text.recipient for arrived in texts})
     orphans = [arrived.event_id for arrived in texts if arrived.text.recipient not in owners]
-    ours = [(arrived, owners[arrived.text.recipient]) for arrived in texts if arrived.text.recipient in owners]
+    ours = [
+        (arrived, owners[arrived.text.recipient]) for arrived in texts if arrived.text.recipient in owners
+    ]
     if not ours:
         return orphans
     clients = await _clients(db, {(number.business_id, arrived.text.sender) for arrived, number in ours})
@@ -362,9 +364,7 @@ async def _opt_outs(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arrived]]
         word = optout.keyword(arrived.text.body)
         if word == "stop":
             said[client.id] = "stopped"
-        elif word == "start":
-            said[client.id] = "ok"
-        elif client.texting == "cannot" and client.id not in said:
+        elif word == "start" or (client.texting == "cannot" and client.id not in said):
             said[client.id] = "ok"
     if said:
         await db.execute(

@@ -68,7 +68,9 @@ def check(member: Member, client: Client, *, channel: str, body: str, subject: s
     body = body.replace("\r\n", "\n").replace("\x00", "").strip()
     subject = " ".join(subject.replace("\x00", "").split())
     if len(subject) > LONGEST_SUBJECT:
-        raise CannotSend("subject", f"The subject has {len(subject)} characters. The most is {LONGEST_SUBJECT}.")
+        raise CannotSend(
+            "subject", f"The subject has {len(subject)} characters. The most is {LONGEST_SUBJECT}."
+        )
     if channel == Message.Channel.EMAIL:
         if not client.email:
             raise CannotSend("channel", f"{client.calls} has no email address yet. Add one, or send a text.")
@@ -77,7 +79,9 @@ def check(member: Member, client: Client, *, channel: str, body: str, subject: s
         if not body:
             raise CannotSend("body", "Write a message first.")
         if len(body) > LONGEST_EMAIL:
-            raise CannotSend("body", f"This email has {len(body):,} characters. The most is {LONGEST_EMAIL:,}.")
+            raise CannotSend(
+                "body", f"This email has {len(body):,} characters. The most is {LONGEST_EMAIL:,}."
+            )
         return Ready(channel, None, client.email, subject, body, 0)
     if channel != Message.Channel.SMS:
         raise CannotSend("channel", "Choose SMS or Email.")

@@ -10,7 +10,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 from asgiref.sync import sync_to_async
-from tests.people import House
 
 from parley.clients.models import Client
 from parley.messaging import outcomes
@@ -21,6 +20,7 @@ from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
 from parley.messaging.sending import send
 from parley.notifications.models import Notification
+from tests.people import House
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,7 +79,9 @@ async def test_many_claimers_take_each_text_once(juniper: House, transactional_d
 async def test_one_open_attempt_for_a_pair_and_its_texts_in_order(
     juniper: House, line: Line, patience: Patience
 ) -> None:
-    await sync_to_async(write)(juniper, ("+15035550118", "one"), ("+15035550118", "two"), ("+15035550131", "other"))
+    await sync_to_async(write)(
+        juniper, ("+15035550118", "one"), ("+15035550118", "two"), ("+15035550131", "other")
+    )
     first = await take(line)
     assert [text.body for text in first] == ["one", "other"]
     assert await take(line) == []
@@ -169,7 +171,9 @@ async def test_outcomes(
 async def test_a_refusal_is_told_and_remembered(juniper: House, line: Line, patience: Patience) -> None:
     await sync_to_async(write)(juniper, ("+15035550118", "Hi"))
     [text] = await take(line)
-    refused = Outcome(text.attempt_id, "refused", words="They asked you to stop.", code="21610", opted_out=True)
+    refused = Outcome(
+        text.attempt_id, "refused", words="They asked you to stop.", code="21610", opted_out=True
+    )
     await outcomes.record(line, [refused], patience)
     assert (await Client.objects.aget()).texting == "stopped"
     told = await Notification.objects.aget()
@@ -215,6 +219,8 @@ async def test_an_outcome_that_comes_after_the_lease_binds_but_never_regresses(
     assert await states() == {"Hi": "accepted"}
 
 
-async def test_an_attempt_nobody_knows_changes_nothing(juniper: House, line: Line, patience: Patience) -> None:
+async def test_an_attempt_nobody_knows_changes_nothing(
+    juniper: House, line: Line, patience: Patience
+) -> None:
     await outcomes.record(line, [Outcome(uuid4(), "bound", carrier_id="SM9")], patience)
     assert not await Message.objects.aexists()

@@ -8,8 +8,6 @@ import pytest
 from asgiref.sync import sync_to_async
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.messaging.test_delivery import take, write
-from tests.people import House
 
 from parley.messaging import outcomes
 from parley.messaging.line import Line
@@ -17,6 +15,8 @@ from parley.messaging.models import Attempt, Message, Outbox
 from parley.messaging.outcomes import RANK, STATE_OF, Changes, Fact, Outcome
 from parley.messaging.patience import Patience
 from parley.notifications.models import Notification
+from tests.messaging.test_delivery import take, write
+from tests.people import House
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,7 +57,7 @@ async def test_any_order_of_receipts_ends_in_the_highest(
     facts = [Fact(sid, status, text.attempt_id) for status in order]
     highest, place = -1, 0
     for size in batches:
-        if place == outcome_at or place == 0 and outcome_at > len(order):
+        if place == outcome_at or (place == 0 and outcome_at > len(order)):
             await outcomes.record(line, [Outcome(text.attempt_id, "bound", carrier_id=sid)], patience)
         part = facts[place : place + size]
         if not part:

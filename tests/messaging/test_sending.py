@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from tests.people import House
 
 from parley.messaging.models import Conversation, Message, Outbox
 from parley.messaging.sending import CannotSend, send
+from tests.people import House
 
 
 def test_a_text_is_written_queued_and_shown_in_one_go(juniper: House) -> None:
@@ -43,7 +43,12 @@ def test_a_text_is_written_queued_and_shown_in_one_go(juniper: House) -> None:
         ({"phone": "+18005550199"}, {"body": "Hi"}, "channel", "toll-free"),
         ({}, {"body": "Hi", "channel": "email", "subject": "Hi"}, "channel", "no email address yet"),
         ({"email": "m@o.example"}, {"body": "Hi", "channel": "email"}, "subject", "an email needs one"),
-        ({"email": "m@o.example"}, {"channel": "email", "subject": "S", "body": ""}, "body", "Write a message first."),
+        (
+            {"email": "m@o.example"},
+            {"channel": "email", "subject": "S", "body": ""},
+            "body",
+            "Write a message first.",
+        ),
         ({}, {"body": "Hi", "subject": "s" * 201}, "subject", "201 characters"),
         ({}, {"body": "Hi", "channel": "pigeon"}, "channel", "Choose SMS or Email."),
     ],
@@ -89,7 +94,9 @@ def test_nothing_is_queued_when_the_transaction_fails(juniper: House) -> None:
     assert not Outbox.objects.exists()
 
 
-def test_the_database_refuses_a_message_in_another_business_s_conversation(juniper: House, alder: House) -> None:
+def test_the_database_refuses_a_message_in_another_business_s_conversation(
+    juniper: House, alder: House
+) -> None:
     theirs = juniper.text(juniper.client(), "Hello").conversation
     with pytest.raises(IntegrityError, match="message_conversation_tenant"), transaction.atomic():
         Message.objects.create(
@@ -115,7 +122,10 @@ def test_the_database_refuses_a_conversation_that_refers_to_another_business(
         "assignee": juniper.owner,
         "last_message": message,
     }[field]
-    with pytest.raises(IntegrityError, match=f"conversation_{field.replace('last_', '')}_tenant"), transaction.atomic():
+    with (
+        pytest.raises(IntegrityError, match=f"conversation_{field.replace('last_', '')}_tenant"),
+        transaction.atomic(),
+    ):
         Conversation.objects.filter(pk=other.pk).update(**{field: theirs})
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -94,7 +94,12 @@ class _Loader:
             minute = self.chance.randint(9 * 60, 16 * 60)
             for speaker, line in exchange:
                 lines.append(
-                    (days_ago, f"{minute // 60:02}:{minute % 60:02}", speaker.format(**words), line.format(**words))
+                    (
+                        days_ago,
+                        f"{minute // 60:02}:{minute % 60:02}",
+                        speaker.format(**words),
+                        line.format(**words),
+                    )
                 )
                 minute += self.chance.randint(2, 25)
         return lines
@@ -150,7 +155,11 @@ class _Loader:
         if kind == "auto":
             message.kind, message.title = Message.Kind.TRANSACTIONAL, name
         elif kind == "email":
-            message.channel, message.subject, message.author = Message.Channel.EMAIL, name, self.members["jules"]
+            message.channel, message.subject, message.author = (
+                Message.Channel.EMAIL,
+                name,
+                self.members["jules"],
+            )
             message.number, message.their_address, message.segments = None, client.email, 0
             message.state = Message.State.SENT
         elif kind == "failed":
@@ -198,7 +207,9 @@ def set_up_world(url: str, business: Business) -> None:
             "at": message.at.isoformat(),
             "status": "received" if message.inbound else "delivered",
         }
-        for message in business.messages.filter(channel="sms", state__in=["received", "delivered"]).order_by("at")
+        for message in business.messages.filter(channel="sms", state__in=["received", "delivered"]).order_by(
+            "at"
+        )
     ]
     world: dict[str, Any] = {
         "numbers": [

@@ -13,8 +13,8 @@ from django import template
 from django.forms import BoundField, CheckboxInput
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, urlize
+from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
 
@@ -24,7 +24,10 @@ def icon(name: str, size: str = "") -> SafeString:
     """`{% icon "send" %}`: one of the sprite's drawings, silent for screen readers. `size` is a CSS length."""
     style = format_html(' style="--icon: {}"', size) if size else ""
     return format_html(
-        '<svg class="icon" aria-hidden="true"{}><use href="{}#{}"/></svg>', style, static("ui/icons.svg"), name
+        '<svg class="icon" aria-hidden="true"{}><use href="{}#{}"/></svg>',
+        style,
+        static("ui/icons.svg"),
+        name,
     )
 
 
@@ -37,7 +40,10 @@ def avatar(person: Any, size: str = "") -> SafeString:
     else:
         side = format_html('data-team="{}"', person.team)
     return format_html(
-        '<span class="avatar" {}{} aria-hidden="true">{}</span>', side, style, person.initials or icon("person")
+        '<span class="avatar" {}{} aria-hidden="true">{}</span>',
+        side,
+        style,
+        person.initials or icon("person"),
     )
 
 
@@ -123,3 +129,11 @@ def control(field: BoundField) -> SafeString:
     """The field's control, dressed as the design's."""
     dress = "tick" if isinstance(field.field.widget, CheckboxInput) else "input"
     return field.as_widget(attrs={"class": dress})
+
+
+@register.filter
+def linked(text: str) -> SafeString:
+    """A stranger's words, escaped, with their web addresses as links that open apart."""
+    # Escaped text holds no "<a": every one of these is urlize's own.
+    links = urlize(text, nofollow=True, autoescape=True).replace("<a ", '<a target="_blank" ')
+    return mark_safe(links)  # noqa: S308

@@ -21,4 +21,6 @@ class Command(BaseCommand):
             try:
                 set_up_world(settings.SANDBOX_URL, business)
             except OSError as error:
-                raise CommandError(f"The sandbox at {settings.SANDBOX_URL} does not answer: {error}") from None
+                raise CommandError(
+                    f"The sandbox at {settings.SANDBOX_URL} does not answer: {error}"
+                ) from None

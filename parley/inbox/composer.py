@@ -1,0 +1,56 @@
+"""What the composer offers for a client, and what it was left with when a message could not be sent."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+
+from parley.businesses.models import Member
+from parley.clients.models import Client
+from parley.messaging.models import Message
+from parley.messaging.sending import LONGEST_TEXT, CannotSend, check
+
+
+@dataclass
+class Composer:
+    """The form under a thread. `problem` is what `check` refused, to be said at its field."""
+
+    member: Member
+    client: Client
+    channel: str = ""
+    subject: str = ""
+    body: str = ""
+    problem: CannotSend | None = None
+
+    longest = LONGEST_TEXT
+
+    @cached_property
+    def no_texts(self) -> str:
+        """Why texts cannot go to this client, in words; empty if they can. Asked of the road itself."""
+        try:
+            check(self.member, self.client, channel=Message.Channel.SMS, body="?")
+        except CannotSend as reason:
+            return reason.words
+        return ""
+
+    @property
+    def no_emails(self) -> bool:
+        return not self.client.email
+
+    @property
+    def via(self) -> str:
+        """The channel that is picked: what was asked for, else texts, else email."""
+        if self.channel == "email" and not self.no_emails:
+            return "email"
+        return "email" if self.no_texts and not self.no_emails else "sms"
+
+    @property
+    def closed(self) -> bool:
+        """Neither way leads to this client."""
+        return bool(self.no_texts) and self.no_emails
+
+    @cached_property
+    def key(self) -> uuid.UUID:
+        """For a page without scripts; with them the page makes its own, and keeps it until the send succeeded."""
+        return uuid.uuid4()

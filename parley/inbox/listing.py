@@ -1,0 +1,214 @@
+"""The list beside the thread: who waits, who is up to date, and what each row says.
+
+Pages are cut by `(last_at, id)`, never by an offset: rows move to the top while somebody reads.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from parley.businesses.models import Member
+from parley.clients.models import Client
+from parley.inbox.context import COUNTED
+from parley.inbox.media import media_words
+from parley.messaging.models import Conversation, ConversationQuerySet, Message
+
+PAGE = 30
+# What a refresh may ask for at once, when somebody has scrolled far down.
+MOST_ROWS = 300
+# A common word is in very many messages; the newest of them are what people look for.
+MOST_FOUND = 200
+
+SHOWS = {"open": "Open", "unread": "Unread", "mine": "Mine", "closed": "Closed"}
+NOT_DELIVERED = (Message.State.FAILED, Message.State.UNDELIVERED, Message.State.CANCELED)
+
+
+@dataclass(slots=True)
+class Row:
+    """One conversation as the list shows it."""
+
+    conversation: Conversation
+    part: str
+    icon: str = ""
+    words: str | SafeString = ""
+    tone: str = ""
+    matched: bool = False
+
+    @property
+    def key(self) -> str:
+        """Where the row belongs: sorts as `(last_at, id)`."""
+        return f"{self.conversation.last_at:%Y-%m-%dT%H:%M:%S.%f}|{self.conversation.id}"
+
+
+@dataclass(slots=True)
+class Part:
+    """A heading and its rows; `more` is where the next page begins."""
+
+    name: str
+    heading: str
+    waiting: bool = False
+    rows: list[Row] = field(default_factory=list)
+    more: str = ""
+
+
+def row_of(conversation: Conversation, member: Member, part: str = "") -> Row:
+    """The row and its preview."""
+    row = Row(conversation, part or ("waiting" if conversation.waiting else "rest"))
+    message, client = conversation.last_message, conversation.client
+    if message is None:
+        row.words = "No messages yet"
+    elif message.inbound and client.texting == Client.Texting.STOPPED:
+        row.icon, row.words = "block", "Asked to stop texts." + (" Email still works." if client.email else "")
+    elif message.inbound:
+        row.icon, row.words = ("", message.body) if message.body else ("image", media_words(message.media))
+    elif message.state in NOT_DELIVERED:
+        state = "Not sent" if message.state == Message.State.CANCELED else "Not delivered"
+        row.icon, row.tone = "alert", "danger"
+        row.words = f"{state}: {message.reason}" if message.reason else state
+    elif message.state == Message.State.UNCONFIRMED:
+        row.icon, row.tone, row.words = "alert", "pending", "May not have arrived"
+    elif message.kind != Message.Kind.DIRECT:
+        row.icon = "bolt"
+        row.words = f"{message.title or 'Automatic message'}, {message.get_state_display().lower()}"
+    else:
+        who = "" if message.author is None else "You: " if message.author == member else f"{message.author.first_name}: "
+        row.icon = "mail" if message.channel == Message.Channel.EMAIL else ""
+        row.words = who + (message.subject if message.channel == Message.Channel.EMAIL else message.body)
+    return row
+
+
+class Listing:
+    """What one member's list shows now: a filter, and where to begin."""
+
+    def __init__(self, member: Member, show: str = "open", *, before: str = "", part: str = "", rows: int = PAGE) -> None:
+        self.member = member
+        self.show = show if show in SHOWS else "open"
+        self._before = _read_cursor(before)
+        self._only = part
+        self._page = max(PAGE, min(rows, MOST_ROWS))
+
+    @property
+    def conversations(self) -> ConversationQuerySet:
+        every: ConversationQuerySet = self.member.business.conversations.all()  # type: ignore[assignment]
+        return {
+            "open": every.open,
+            "unread": every.unread,
+            "mine": lambda: every.of(self.member),
+            "closed": every.closed,
+        }[self.show]()
+
+    @property
+    def _parts(self) -> list[tuple[Part, ConversationQuerySet]]:
+        if self.show in ("open", "mine"):
+            return [
+                (Part("waiting", "Waiting on you", waiting=True), self.conversations.filter(waiting=True)),
+                (Part("rest", "Up to date"), self.conversations.filter(waiting=False)),
+            ]
+        return [(Part("all", SHOWS[self.show]), self.conversations)]
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """One query a part, each over an index of its own."""
+        parts = []
+        for part, conversations in self._parts:
+            if self._only and part.name != self._only:
+                continue
+            if self._before:
+                conversations = conversations.before(*self._before)
+            page = list(conversations.for_list()[: self._page + 1])
+            part.rows = [row_of(c, self.member, part.name) for c in page[: self._page]]
+            part.more = part.rows[-1].key if len(page) > self._page else ""
+            parts.append(part)
+        return parts
+
+    def among(self, ids: Iterable[uuid.UUID]) -> list[Row]:
+        """The rows of these conversations that this list shows; the others are not in it (any more)."""
+        whole = self.show not in ("open", "mine")
+        return [
+            row_of(c, self.member, "all" if whole else "")
+            for c in self.conversations.filter(pk__in=list(ids)).for_list()
+        ]
+
+    @cached_property
+    def filters(self) -> list[tuple[str, str, int | None]]:
+        """`(name, label, count)`; closed ones are not counted, they only grow."""
+        every: ConversationQuerySet = self.member.business.conversations.all()  # type: ignore[assignment]
+        counts = {
+            "open": every.open()[:COUNTED].count(),
+            "unread": every.unread()[:COUNTED].count(),
+            "mine": every.of(self.member)[:COUNTED].count(),
+        }
+        return [(name, label, counts.get(name)) for name, label in SHOWS.items()]
+
+
+class Found:
+    """What a search found: people by name or number, and words in messages. Two queries, whatever is stored."""
+
+    show = ""
+
+    def __init__(self, member: Member, words: str) -> None:
+        self.member = member
+        self.words = words.replace("\x00", "").strip()[:100]
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        people, texts = Part("people", "People"), Part("words", "In messages")
+        conversations: ConversationQuerySet = self.member.business.conversations.all()  # type: ignore[assignment]
+        clients = self.member.business.clients.matching(self.words)  # type: ignore[attr-defined]
+        people.rows = [
+            row_of(c, self.member, "people") for c in conversations.filter(client__in=clients).for_list()[:PAGE]
+        ]
+        for row in people.rows:
+            row.matched = True
+        texts.rows = self._in_messages()
+        return [part for part in (people, texts) if part.rows]
+
+    def _in_messages(self) -> list[Row]:
+        terms = re.findall(r"\w+", self.words.lower())
+        if not terms:
+            return []
+        query = SearchQuery(" & ".join(f"{term}:*" for term in terms), search_type="raw", config="simple")
+        messages = (
+            self.member.business.messages.annotate(words=SearchVector("body", config="simple"))
+            .filter(words=query)
+            .select_related("conversation__client", "conversation__assignee__user", "author__user")
+            .order_by("-at", "-id")[:MOST_FOUND]
+        )
+        rows: dict[uuid.UUID, Row] = {}
+        for message in messages:
+            if message.conversation_id not in rows and len(rows) < PAGE:
+                message.conversation.last_at = message.at
+                row = Row(message.conversation, "words", words=excerpt(message.body, terms), matched=True)
+                row.icon = "mail" if message.channel == Message.Channel.EMAIL else ""
+                rows[message.conversation_id] = row
+        return list(rows.values())
+
+
+def excerpt(body: str, terms: list[str], width: int = 60) -> SafeString:
+    """The words around the first match, the matches marked. `body` is a stranger's: everything is escaped."""
+    body = " ".join(body.split())
+    found = re.compile(r"\b(" + "|".join(map(re.escape, terms)) + r")", re.IGNORECASE)
+    first = found.search(body)
+    start = max(0, first.start() - 12) if first else 0
+    cut = ("…" if start else "") + body[start : start + width] + ("…" if start + width < len(body) else "")
+    pieces = found.split(cut)
+    marked = (format_html("<mark>{}</mark>", p) if i % 2 else conditional_escape(p) for i, p in enumerate(pieces))
+    return mark_safe("".join(marked))  # noqa: S308  every piece was escaped above
+
+
+def _read_cursor(text: str) -> tuple[datetime, uuid.UUID] | None:
+    """The end of a page as `Row.key` wrote it; nonsense begins at the top."""
+    at, _, id = text.partition("|")
+    try:
+        return datetime.fromisoformat(f"{at}+00:00"), uuid.UUID(id)
+    except ValueError:
+        return None

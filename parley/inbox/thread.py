@@ -1,0 +1,199 @@
+"""A conversation as it is read: days, runs, and under each message what became of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from django.utils import timezone
+
+from parley.businesses.models import Member
+from parley.inbox.media import Media, media_of
+from parley.messaging.models import Conversation, Message, MessageQuerySet
+from parley.messaging.sending import why_no_texts
+from parley.ui.templatetags.ui import ago, clock, day, local_date
+
+PAGE = 50
+# A run of bubbles is broken by a pause.
+PAUSE = timedelta(minutes=15)
+# `changed_at` is written before its transaction commits, on a clock that may not be ours: a refresh looks back
+# this far and shows some messages twice, in place, rather than miss one.
+OVERLAP = timedelta(minutes=1)
+
+State = Message.State
+ARRIVED = (State.DELIVERED, State.READ)
+FAILED = (State.FAILED, State.UNDELIVERED, State.CANCELED)
+# What the design has a look for; the rest wears the look of `sent`.
+LOOKS = {
+    **dict.fromkeys((State.QUEUED, State.SENDING, State.UNKNOWN), "queued"),
+    **dict.fromkeys(ARRIVED, "delivered"),
+    **dict.fromkeys(FAILED, "failed"),
+    State.UNCONFIRMED: "unconfirmed",
+    State.RECEIVED: "",
+}
+
+
+def again_key(message_id: uuid.UUID) -> uuid.UUID:
+    """The key of a message's one repetition: pressed twice, or by two people, it is still one message."""
+    return uuid.uuid5(message_id, "again")
+
+
+@dataclass(slots=True)
+class Line:
+    """One message as the thread shows it."""
+
+    message: Message
+    day: str = ""
+    follows: bool = False
+    icon: str = ""
+    receipt: str = ""
+    repeats: bool = False
+    by_email: bool = False
+    media: list[Media] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """Sorts as `(at, id)`; a day heading's key is its first message's without the id."""
+        return f"{self.day_key}{self.message.id}"
+
+    @property
+    def day_key(self) -> str:
+        return f"{self.message.at:%Y-%m-%dT%H:%M:%S.%f}|"
+
+    @property
+    def look(self) -> str:
+        return LOOKS.get(State(self.message.state), "sent")
+
+    @property
+    def kind(self) -> str:
+        """The design's data-kind: email, automatic, or nothing for a text that somebody wrote."""
+        if self.message.channel == Message.Channel.EMAIL:
+            return "email"
+        return "" if self.message.inbound or self.message.kind == Message.Kind.DIRECT else "automatic"
+
+
+class Thread:
+    """One conversation for the member who reads it."""
+
+    def __init__(self, member: Member, conversation: Conversation) -> None:
+        self.member = member
+        self.conversation = conversation
+        self.client = conversation.client
+        self.zone = member.business.zone
+        self.asked_at = timezone.now()
+        self.earlier: Message | None = None
+
+    @property
+    def _messages(self) -> MessageQuerySet:
+        every: MessageQuerySet = self.conversation.messages.filter(business_id=self.member.business_id)  # type: ignore[assignment]
+        return every.for_thread()
+
+    @cached_property
+    def newest(self) -> list[Line]:
+        """The last page. `earlier` is then the message that the page before it ends at."""
+        return self._page(list(self._messages.newest_first()[: PAGE + 1]))
+
+    def before(self, message_id: uuid.UUID) -> list[Line]:
+        """The page before a message, which comes along again: whether it follows is known only now."""
+        shown = self._messages.get(pk=message_id)
+        return self._page(list(self._messages.before(shown).newest_first()[: PAGE + 1]), shown)
+
+    def since(self, moment: datetime, oldest: uuid.UUID | None) -> list[Line]:
+        """From the first message that changed after `moment` to the end, no further back than what is shown."""
+        changed = self._messages.filter(changed_at__gt=moment - OVERLAP)
+        if oldest and (first_shown := self._messages.filter(pk=oldest).first()):
+            changed = changed & (self._messages.after(first_shown) | self._messages.filter(pk=oldest))
+        first = changed.order_by("at", "id").first()
+        if first is None:
+            return []
+        # The one before may have lost its receipt to the new one; the one before that says whether it follows.
+        prior = list(self._messages.before(first).newest_first()[:2])
+        tail = list(self._messages.after(first).order_by("at", "id"))
+        return self._lines([*prior[:1], first, *tail], prior[1] if len(prior) > 1 else None)
+
+    def _page(self, newest_first: list[Message], *then: Message) -> list[Line]:
+        page = newest_first[:PAGE]
+        self.earlier = page[-1] if len(newest_first) > PAGE else None
+        return self._lines([*reversed(page), *then])
+
+    def _lines(self, messages: Sequence[Message], previous: Message | None = None) -> list[Line]:
+        repeated = self._repeated(messages)
+        texts, emails = why_no_texts(self.client) is None, bool(self.client.email)
+        lines = []
+        for message in messages:
+            line = Line(message, media=media_of(message.media))
+            if previous is None or self._day(previous) != self._day(message):
+                line.day = day(message.at, self.zone)
+            line.follows = previous is not None and not line.day and self._same_run(previous, message)
+            line.icon, line.receipt = self._receipt(message)
+            if message.state in FAILED or message.state == State.UNCONFIRMED:
+                by_text = message.channel == Message.Channel.SMS
+                fresh = message.id not in repeated and message.kind == Message.Kind.DIRECT
+                line.repeats = fresh and (texts if by_text else emails)
+                line.by_email = by_text and emails
+            lines.append(line)
+            previous = message
+        for line, after in zip(lines, lines[1:], strict=False):
+            if after.follows and self._said_by_next(line.message, after.message):
+                line.receipt = ""
+        return lines
+
+    def _repeated(self, messages: Iterable[Message]) -> set[uuid.UUID]:
+        keys = {again_key(m.id): m.id for m in messages if m.state in FAILED or m.state == State.UNCONFIRMED}
+        if not keys:
+            return set()
+        sent = self._messages.filter(client_key__in=keys).values_list("client_key", flat=True)
+        return {keys[key] for key in sent if key}
+
+    def _day(self, message: Message) -> object:
+        return local_date(message.at, self.zone)
+
+    @staticmethod
+    def _same_run(one: Message, next: Message) -> bool:
+        def speaker(m: Message) -> tuple[object, ...]:
+            return m.direction, m.channel, m.kind, m.author_id
+
+        return speaker(one) == speaker(next) and next.at - one.at < PAUSE and next.channel == Message.Channel.SMS
+
+    @staticmethod
+    def _said_by_next(one: Message, next: Message) -> bool:
+        """Whether the receipt of the next bubble of the run says all that this one's would."""
+        return one.state == next.state and one.state in (*ARRIVED, State.RECEIVED, State.ACCEPTED, State.SENT)
+
+    def _receipt(self, message: Message) -> tuple[str, str]:
+        """The icon and the words under a bubble."""
+        state, reason = message.state, message.reason.rstrip(".")
+        if message.inbound:
+            return "", clock(message.at, self.zone)
+        if state in FAILED:
+            said = "Not sent" if state == State.CANCELED else "Not delivered"
+            return "alert", f"{said}. {reason}." if reason else f"{said}."
+        if state == State.UNCONFIRMED:
+            return "alert", "May not have arrived: the carrier did not confirm."
+        if state == State.UNKNOWN:
+            return "clock", State.UNKNOWN.label
+        said = {State.QUEUED: "Waiting to send", State.SENDING: "Sending"}.get(State(state), "")
+        if said:
+            words = f"{said}. {reason}." if reason else said
+            icon = "clock"
+        else:
+            at = message.changed_at
+            same_day = local_date(at, self.zone) == self._day(message)
+            words = f"{message.get_state_display()} {clock(at, self.zone) if same_day else ago(at, self.zone)}"
+            icon = "checks" if state in ARRIVED else "check"
+        return icon, self._by(message, words)
+
+    def _by(self, message: Message, words: str) -> str:
+        """Who sent it, where that was not the reader."""
+        lower = words[0].lower() + words[1:]
+        if message.channel == Message.Channel.EMAIL:
+            words = f"Email {lower}"
+            lower = f"email {lower}"
+        if message.kind != Message.Kind.DIRECT:
+            return f"Automatic, {lower}"
+        if message.author is None or message.author == self.member:
+            return words
+        return f"{message.author.first_name}, {lower}"

@@ -1,0 +1,18 @@
+from django.urls import path
+from django.views.generic import RedirectView
+
+from parley.inbox import views
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
+    path("inbox", views.inbox, name="inbox"),
+    path("inbox/<uuid:id>", views.conversation, name="conversation"),
+    path("inbox/<uuid:id>/earlier", views.earlier, name="earlier_messages"),
+    path("inbox/<uuid:id>/send", views.send, name="send_in_conversation"),
+    path("inbox/<uuid:id>/again/<uuid:message>", views.again, name="send_again"),
+    path("inbox/<uuid:id>/read", views.read, name="read_conversation"),
+    path("inbox/<uuid:id>/assign", views.assign, name="assign_conversation"),
+    path("inbox/<uuid:id>/close", views.close, name="close_conversation"),
+    path("inbox/<uuid:id>/open", views.open_again, name="open_conversation"),
+    path("live", views.live, name="live"),
+]

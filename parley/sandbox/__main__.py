@@ -1,0 +1,3 @@
+from parley.sandbox.server import main
+
+main()

@@ -1,0 +1,285 @@
+"""The sandbox's process: the carrier and its page on one port, the mailbox on another, SMTP on a third."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from parley.sandbox import settings as environment
+from parley.sandbox.account import AUTH_TOKEN, authorised
+from parley.sandbox.changes import Changes
+from parley.sandbox.control import Control, Missing
+from parley.sandbox.desk import Desk
+from parley.sandbox.errors import Refusal
+from parley.sandbox.handsets import Handsets
+from parley.sandbox.journal import Busy, Journal
+from parley.sandbox.media import MediaFetcher
+from parley.sandbox.network import Network
+from parley.sandbox.rest import V2010
+from parley.sandbox.rest_messages import Messages
+from parley.sandbox.settings import Settings
+from parley.sandbox.truth import Truth
+from parley.sandbox.weather import Sky
+from parley.sandbox.web import (
+    BadRequest,
+    Gone,
+    Request,
+    Response,
+    Routes,
+    answer,
+    read_body,
+    reset,
+    respond,
+)
+from parley.sandbox.webhooks import Webhooks
+from parley.sandbox.world import World
+
+log = logging.getLogger("parley.sandbox")
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+BODY_LIMIT = 8 * 1024 * 1024
+_CARRIER_PATH = re.compile(r"/(2010-04-01|v1|v2)/")
+STOP_SECONDS = 0.5
+
+
+class Sandbox:
+    """Everything put together; an ASGI application."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises journal.Busy."""
+        self.changes = Changes()
+        self.journal = Journal(settings.data)
+        self.world = World(self.journal, settings.data / "media", self.changes)
+        self.sky = Sky()
+        self.webhooks = Webhooks(AUTH_TOKEN)
+        self.media = MediaFetcher()
+        self.network = Network(self.world, self.sky, self.webhooks, self.media)
+        self._requests: list[float] = []
+        self._carrier = Routes()
+        self._own = Routes()
+        self._add_routes()
+
+    def _add_routes(self) -> None:
+        messages = Messages(self.world, self.sky, self.network)
+        carrier = self._carrier
+        carrier.add(f"{V2010}/Messages.json", POST=messages.create, GET=messages.list_messages)
+        carrier.add(
+            f"{V2010}/Messages/{{sid}}.json", GET=messages.fetch, POST=messages.update, DELETE=messages.delete
+        )
+        carrier.add(f"{V2010}/Messages/{{sid}}/Feedback.json", POST=messages.feedback)
+        carrier.add(f"{V2010}/Messages/{{sid}}/Media.json", GET=messages.list_media)
+        carrier.add(
+            f"{V2010}/Messages/{{sid}}/Media/{{media_sid}}.json",
+            GET=messages.fetch_media,
+            DELETE=messages.delete_media,
+        )
+        carrier.add(f"{V2010}/Messages/{{sid}}/Media/{{media_sid}}", GET=messages.redirect_to_bytes)
+
+        truth = Truth(self.world)
+        desk = Desk(self.world)
+        control = Control(
+            self.world, self.sky, self.network, self.webhooks, desk, Handsets(self.world), self.changes
+        )
+        own = self._own
+        own.add("/media/{link}", GET=messages.picture_bytes)
+        own.add("/sandbox/health", GET=control.health)
+        own.add(
+            "/sandbox/weather",
+            GET=control.read_weather,
+            PUT=control.change_weather,
+            DELETE=control.clear_weather,
+        )
+        own.add("/sandbox/world", GET=control.read_world, PUT=control.change_world)
+        own.add("/sandbox/truth", GET=truth.read, DELETE=truth.empty)
+        own.add("/sandbox/handsets", POST=control.new_handset)
+        own.add("/sandbox/handsets/{number}", GET=control.read_handset)
+        own.add("/sandbox/handsets/{number}/texts", POST=control.text)
+        own.add("/sandbox/verifications", GET=control.read_desk)
+        own.add("/sandbox/verifications/{sid}/{verdict}", POST=control.judge)
+
+    async def start(self, base_url: str) -> None:
+        """Take up what a restart interrupted."""
+        self.network.base_url = base_url
+        await self.webhooks.start()
+        await self.media.start()
+        self.network.resume()
+
+    async def stop(self) -> None:
+        """After the last request."""
+        self.network.close()
+        await self.webhooks.close()
+        await self.media.close()
+        self.journal.close()
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        try:
+            body = await read_body(receive, BODY_LIMIT)
+        except Gone:
+            return
+        if body is None:
+            await respond(send, answer({"error": f"at most {BODY_LIMIT} bytes"}, 413))
+            return
+        request = Request(scope, body)
+        if _CARRIER_PATH.match(request.path):
+            response = await self._as_carrier(request)
+        else:
+            response = await as_itself(self._own, request)
+        await respond(send, response)
+
+    async def _as_carrier(self, request: Request) -> Response:
+        try:
+            down = self.sky.now.down
+            if down == "close":
+                reset(request.scope)
+            if down:
+                raise Refusal(20503)
+            if not authorised(request.header(b"authorization")):
+                raise Refusal(20003, headers=((b"www-authenticate", b'Basic realm="Twilio API"'),))
+            if self._too_many():
+                raise Refusal(20429, headers=((b"retry-after", b"1"),))
+            found = self._carrier.find(request.method, request.path)
+            if isinstance(found, set):
+                raise Refusal(20004) if found else Refusal(20404, request.path)
+            handler, names = found
+            response = handler(request, **names)
+            return await response if inspect.isawaitable(response) else response
+        except Refusal as refusal:
+            return answer(refusal.body(), refusal.status, refusal.headers)
+        except BadRequest as error:
+            refusal = Refusal(20001, str(error))
+            return answer(refusal.body(), refusal.status)
+
+    def _too_many(self) -> bool:
+        """Is this request beyond `request_limit` in the second that ends now? Counts it if not."""
+        limit = self.sky.now.request_limit
+        if not limit:
+            return False
+        now = time.monotonic()
+        self._requests = [at for at in self._requests if at > now - 1]
+        if len(self._requests) >= limit:
+            return True
+        self._requests.append(now)
+        return False
+
+
+async def as_itself(routes: Routes, request: Request) -> Response:
+    """Answer one of the sandbox's own addresses."""
+    if request.method not in ("GET", "HEAD") and request.header(b"sec-fetch-site") in (
+        b"cross-site",
+        b"same-site",
+    ):
+        # A page from elsewhere, open in the same browser, must not play with the world.
+        return answer({"error": "not from another site"}, 403)
+    found = routes.find("GET" if request.method == "HEAD" else request.method, request.path)
+    if isinstance(found, set):
+        return answer(
+            {"error": "no such address" if not found else f"only {', '.join(sorted(found))}"},
+            405 if found else 404,
+        )
+    handler, names = found
+    try:
+        response = handler(request, **names)
+        return await response if inspect.isawaitable(response) else response
+    except BadRequest as error:
+        return answer({"error": str(error)}, 400)
+    except Missing as error:
+        return answer({"error": str(error)}, 404)
+    except Refusal as refusal:
+        return answer(refusal.body(), refusal.status)
+
+
+class _Protocol(HttpToolsProtocol):
+    """Lets a handler reach its connection, to break it on purpose (web.reset)."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["parley.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """One stop for all servers is in serve()."""
+        yield
+
+
+def _listen(bind: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((bind, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise OSError(f"cannot listen on {bind}:{port}: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises OSError (a port is taken) and journal.Busy, in words."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    listener = _listen(settings.bind, settings.port)
+    port = listener.getsockname()[1]
+    host = "127.0.0.1" if settings.bind in ("0.0.0.0", "::") else settings.bind  # noqa: S104
+    url = settings.url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    sandbox = Sandbox(settings)
+    await sandbox.start(url)
+    server = _Server(
+        uvicorn.Config(
+            sandbox,  # type: ignore[arg-type]
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+        )
+    )
+    running = loop.create_task(server.serve(sockets=[listener]))
+    sys.stdout.write(json.dumps({"sandbox": url, "port": port}) + "\n")
+    sys.stdout.flush()
+    await stopping.wait()
+    sandbox.changes.close()
+    server.should_exit = True
+    await asyncio.wait([running], timeout=STOP_SECONDS)
+    server.force_exit = True
+    await asyncio.wait([running], timeout=STOP_SECONDS)
+    await sandbox.stop()
+
+
+def main() -> None:
+    """Entry point; what can be set is in settings.py. Exit code 2: it could not start, and said why."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        uvloop_run(serve(environment.from_environment()))
+    except (ValueError, OSError, Busy) as error:
+        sys.stderr.write(f"sandbox: {error}\n")
+        sys.exit(2)
+
+
+def uvloop_run(main_task: Any) -> None:
+    """asyncio.run on uvloop."""
+    import uvloop
+
+    uvloop.run(main_task)
