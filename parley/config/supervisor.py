@@ -136,6 +136,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._asked_to_stop = 0
         self._asked_at = 0.0
+        self._stopping = False
         self._database_deaths = 0
         self._database_not_before = 0.0
 
@@ -355,19 +356,20 @@ class Supervisor:
 
     def _note_death(self, kept: _Kept, child: _Child) -> None:
         kept.child = None
+        if self._stopping or self._asked_to_stop:
+            return
         if kept.program.once:
             kept.done = child.process.returncode == 0
-            if not kept.done and not self._asked_to_stop:
+            if not kept.done:
                 raise Broken(f"{kept.program.name} did not succeed ({_ending(child.process.returncode)}).")
             return
         now = time.monotonic()
         kept.deaths = 1 if now - child.started > STEADY_AFTER else kept.deaths + 1
         kept.not_before = now + _pause(kept.deaths)
-        if not self._asked_to_stop:
-            ending = _ending(child.process.returncode)
-            self._output.line(
-                kept.program.name, f"ended ({ending}); it starts again in {_pause(kept.deaths):g} s"
-            )
+        ending = _ending(child.process.returncode)
+        self._output.line(
+            kept.program.name, f"ended ({ending}); it starts again in {_pause(kept.deaths):g} s"
+        )
 
     def _mend(self, kept: _Kept) -> None:
         if kept.child is None and not kept.done and time.monotonic() >= kept.not_before:
@@ -389,6 +391,7 @@ class Supervisor:
     # The end
 
     def _stop_all(self) -> None:
+        self._stopping = True
         guests = {id(guest) for guest in self._house.guests}
         self._end([child for child in self._children if id(child.program) not in guests])
         self._end(list(self._children))
