@@ -85,16 +85,16 @@ def test_a_failed_message(sandbox: Sandbox, twilio: Client) -> None:
 
 
 def test_media(sandbox: Sandbox, twilio: Client) -> None:
-    one = twilio.messages.create(to=MAYA, from_=OURS, media_url=[f"{sandbox.url}/static/photo.jpg"])
+    one = twilio.messages.create(to=MAYA, from_=OURS, media_url=[f"{sandbox.url}/static/photo.png"])
     two = twilio.messages.create(
-        to=MAYA, from_=OURS, body="x", media_url=[f"{sandbox.url}/static/photo.jpg"] * 2
+        to=MAYA, from_=OURS, body="x", media_url=[f"{sandbox.url}/static/photo.png"] * 2
     )
     sandbox.ended(one.sid)
     sandbox.ended(two.sid)
     assert len(twilio.messages(two.sid).media.list()) == 2
     sid = sandbox.text("look", media=["sample"])
     media = twilio.messages(sid).media.list()
-    assert twilio.messages(sid).media(media[0].sid).fetch().content_type == "image/jpeg"
+    assert twilio.messages(sid).media(media[0].sid).fetch().content_type == "image/png"
     assert twilio.messages(sid).media(media[0].sid).delete()
     assert twilio.messages(sid).fetch().direction == "inbound"
 
