@@ -80,10 +80,9 @@ class World:
                 start_new_session=True,
             )
             log.close()
-        if "web" in names:
-            until(lambda: self.answers(f"{self.url}/healthz"), 30, what="web")
-        if "sandbox" in names:
-            until(lambda: self.answers(f"{self.sandbox_url}/sandbox/health"), 30, what="sandbox")
+        for name, url in (("web", f"{self.url}/healthz"), ("sandbox", f"{self.sandbox_url}/sandbox/health")):
+            if name in names:
+                until(lambda: self._up(name, url), 30, what=name)  # noqa: B023  asked at once
 
     def kill(self, name: str) -> None:
         """SIGKILL: what no process can prepare for."""
@@ -106,6 +105,11 @@ class World:
     def close(self) -> None:
         for name in list(self._children)[::-1]:
             self.stop(name)
+
+    def _up(self, name: str, url: str) -> bool:
+        log = self.folder / f"{name}.log"
+        assert self.running(name), f"{name} ended: {log.read_text()[-2000:]}"
+        return self.answers(url)
 
     def answers(self, url: str) -> bool:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:

@@ -64,17 +64,26 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptArrived:
-    """What became of one of ours (DLR). `code` is the carrier's own; `words` are for people."""
+    """What became of one of ours (DLR). `code` is the carrier's own; `words` are for people.
+
+    `transient`: the same text may get through later. `opted_out` and `bad_number` are as in Refused.
+    """
 
     carrier_id: str
     status: ReceiptStatus
     code: str | None = None
     words: str = ""
+    transient: bool = False
+    opted_out: bool = False
+    bad_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One row of the carrier's own log, outbound or inbound."""
+    """One row of the carrier's own log, outbound or inbound; `status` is its own word.
+
+    `receipt` says the same as a status webhook would have; None for a text from a handset.
+    """
 
     carrier_id: str
     sender: str
@@ -85,6 +94,26 @@ class Listed:
     created_at: datetime
     code: str | None = None
     words: str = ""
+    receipt: ReceiptArrived | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A number that the carrier would let us have. `region` is a state or province, empty for toll-free."""
+
+    number: str
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rented:
+    """A number that is ours to send from, under the carrier's own id for it."""
+
+    carrier_id: str
+    number: str
+
+
+LineType = Literal["mobile", "landline", "voip", "toll-free", "other"]
 
 
 class SendError(Exception):

@@ -34,7 +34,7 @@ def house(env: Environment) -> House:
             Port("PARLEY_MAILBOX_PORT", env.mailbox_port, env.bind),
             Port("PARLEY_SMTP_PORT", env.smtp_port, env.bind),
         ]
-        guests.append(parley("sandbox", health=f"http://127.0.0.1:{env.sandbox_port}/"))
+        guests.append(parley("sandbox", health=f"{_sandbox(env)}/sandbox/health"))
     return House(
         data=env.data,
         database=database,
@@ -62,18 +62,17 @@ def variables(env: Environment) -> Mapping[str, str]:
     if env.demo:
         from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN
 
-        sandbox = f"http://127.0.0.1:{env.sandbox_port}"
         given |= {
             "PARLEY_DEMO": "1",
             "PARLEY_PORT": str(env.port),
             "PARLEY_BIND": env.bind,
             "PARLEY_SANDBOX_PORT": str(env.sandbox_port),
             "PARLEY_MAILBOX_PORT": str(env.mailbox_port),
-            "PARLEY_SANDBOX_URL": sandbox,
-            "PARLEY_TWILIO_API_URL": sandbox,
+            "PARLEY_SANDBOX_URL": _sandbox(env),
+            "PARLEY_TWILIO_API_URL": _sandbox(env),
             "PARLEY_TWILIO_ACCOUNT_SID": ACCOUNT_SID,
             "PARLEY_TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-            "PARLEY_SMTP_HOST": "127.0.0.1",
+            "PARLEY_SMTP_HOST": _reached_at(env.bind).strip("[]"),
             "PARLEY_SMTP_PORT": str(env.smtp_port),
             "PARLEY_SMTP_SECURITY": "none",
             "PARLEY_SMTP_USER": "",
@@ -107,6 +106,10 @@ Parley is ready.
 
 Open Parley and sign in with one click, as the owner of the sample business. Ctrl-C stops everything.
 """
+
+
+def _sandbox(env: Environment) -> str:
+    return f"http://{_reached_at(env.bind)}:{env.sandbox_port}"
 
 
 def _reached_at(bind: str) -> str:

@@ -1,4 +1,4 @@
-"""Nudges to open pages: what changed, never the change itself, gathered so that load does not flood a browser."""
+"""Nudges to open pages: what changed, never the change itself; gathered, so that load floods no browser."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The verification desk: where a person plays the carriers' reviewers.
 
-Rejections and their codes: https://www.twilio.com/docs/messaging/compliance/toll-free/api-onboarding. A rejected one may be
-edited for seven days.
+Rejections and their codes: https://www.twilio.com/docs/messaging/compliance/toll-free/api-onboarding. A rejected
+one may be edited for seven days.
 """
 
 from __future__ import annotations

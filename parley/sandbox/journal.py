@@ -1,7 +1,7 @@
 """What the sandbox remembers over a restart: one file of JSON lines, appended to, read back at start.
 
-A line is handed to the system before the answer leaves, so a killed process forgets nothing it accepted; it is
-not fsynced, because the pretend world need not outlive the machine.
+A line is handed to the system before the answer leaves, so a killed process forgets nothing it accepted; it
+is not fsynced, because the pretend world need not outlive the machine.
 """
 
 from __future__ import annotations

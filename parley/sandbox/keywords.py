@@ -1,7 +1,7 @@
 """Words to which the networks themselves react, and what the handset is then shown.
 
-Toll-free: the network's block, which nobody at the carrier can lift or reword. Long codes: Twilio's default handling.
-The whole text must be the one word (Twilio support 223134027, 360058144374; wording as of 2026-11).
+Toll-free: the network's block, which nobody at the carrier can lift or reword. Long codes: Twilio's default
+handling. The whole text must be the one word (Twilio support 223134027, 360058144374; wording as of 2026-11).
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ def reaction(body: str, *, toll_free: bool) -> Reaction | None:
         if toll_free:
             return Reaction(
                 "stop",
-                f'NETWORK MSG: You replied with the word "{said.lower()}" which blocks all texts sent from this '
-                'number. Text back "unstop" to receive messages again.',
+                f'NETWORK MSG: You replied with the word "{said.lower()}" which blocks all texts sent from '
+                'this number. Text back "unstop" to receive messages again.',
             )
         return Reaction("stop", _LONG_CODE_STOP_WORDS)
     if word in (_START if toll_free else _LONG_CODE_START):
         if toll_free:
             return Reaction(
                 "start",
-                f'NETWORK MSG: You have replied "{said.lower()}" and will begin receiving messages again from '
-                "this number.",
+                f'NETWORK MSG: You have replied "{said.lower()}" and will begin receiving messages again '
+                "from this number.",
             )
         return Reaction("start", _LONG_CODE_START_WORDS)
     if word in _HELP:

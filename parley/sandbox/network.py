@@ -7,7 +7,8 @@ A message that the account sends:
        |-- toll-free number not verified --> undelivered 30032
        `-- its picture cannot be fetched --> failed
 
-Callbacks go out for everything after queued, in this order, unless the weather reorders, loses or doubles them.
+Callbacks go out for everything after queued, in this order, unless the weather reorders, loses or doubles
+them.
 """
 
 from __future__ import annotations

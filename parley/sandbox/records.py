@@ -19,7 +19,7 @@ def new_sid(prefix: str) -> str:
 
 @dataclass(slots=True)
 class Number:
-    """A number of the account. `pace` is in segments a second, 0 for no limit. `verified` matters to toll-free."""
+    """A number of the account. `pace`: segments a second, 0 for no limit. `verified` matters to toll-free."""
 
     sid: str
     phone_number: str
@@ -84,9 +84,9 @@ class Picture:
 class Message:
     """One text.
 
-    `direction` is Twilio's, or "network" for what the network itself shows on a handset (its answer to STOP).
-    `form` is the request as it came. `shown` counts how often the handset showed it. `calls` is what became of
-    its webhooks: [what, HTTP status or 0], in the order they ended.
+    `direction` is Twilio's, or "network" for what the network itself shows on a handset (its answer to
+    STOP). `form` is the request as it came. `shown` counts how often the handset showed it. `calls` is what
+    became of its webhooks: [what, HTTP status or 0], in the order they ended.
     """
 
     sid: str
@@ -153,7 +153,7 @@ class Message:
 
 @dataclass(slots=True)
 class Verification:
-    """A toll-free verification; `asked` holds the applicant's answers by their REST names (business_name, …)."""
+    """A toll-free verification; `asked` holds the applicant's answers by their names in the API's answer."""
 
     sid: str
     number_sid: str

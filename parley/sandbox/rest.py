@@ -85,15 +85,15 @@ class Page(tuple[int, int, str]):
             raise Refusal(20001, f"Invalid parameter Page: {number}")
         return cls((int(number), min(int(size), PAGE_SIZE_LIMIT), query.get("PageToken", "")))
 
-    def cut(self, things: Sequence[Thing], sid_of: dict[str, int]) -> tuple[Sequence[Thing], bool]:
-        """The things on this page, and is there another after it? `sid_of` finds the place of a token's thing.
+    def cut(self, things: Sequence[Thing], places: dict[str, int]) -> tuple[Sequence[Thing], bool]:
+        """The things on this page, and is there another page? `places` finds a thing by its sid.
 
-        A token names the last thing of the page before, so that things which came meanwhile shift nothing.
+        A token names the last thing of the page before, so things that came meanwhile shift nothing.
         """
         number, size, token = self
         start = number * size
         if token:
-            place = sid_of.get(token.removeprefix("PA"))
+            place = places.get(token.removeprefix("PA"))
             if place is not None:
                 start = place + 1
         return things[start : start + size], len(things) > start + size

@@ -200,8 +200,7 @@ class Messages:
                 "message_sid": message.sid,
                 "outcome": outcome,
                 "uri": f"{V2010}/Messages/{message.sid}/Feedback.json",
-            },
-            201,
+            }
         )
 
     def _found(self, request: Request, sid: str) -> Message:

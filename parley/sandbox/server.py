@@ -18,6 +18,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from parley.sandbox import rest_tollfree
 from parley.sandbox import settings as environment
 from parley.sandbox.account import AUTH_TOKEN, authorised
 from parley.sandbox.changes import Changes
@@ -29,7 +30,10 @@ from parley.sandbox.journal import Busy, Journal
 from parley.sandbox.media import MediaFetcher
 from parley.sandbox.network import Network
 from parley.sandbox.rest import V2010
+from parley.sandbox.rest_lookups import Lookups
 from parley.sandbox.rest_messages import Messages
+from parley.sandbox.rest_numbers import Numbers
+from parley.sandbox.rest_tollfree import Verifications
 from parley.sandbox.settings import Settings
 from parley.sandbox.truth import Truth
 from parley.sandbox.weather import Sky
@@ -89,6 +93,29 @@ class Sandbox:
             DELETE=messages.delete_media,
         )
         carrier.add(f"{V2010}/Messages/{{sid}}/Media/{{media_sid}}", GET=messages.redirect_to_bytes)
+
+        numbers = Numbers(self.world)
+        carrier.add(
+            f"{V2010}/AvailablePhoneNumbers/{{country}}/TollFree.json", GET=numbers.available_toll_free
+        )
+        carrier.add(f"{V2010}/AvailablePhoneNumbers/{{country}}/Local.json", GET=numbers.available_local)
+        carrier.add(f"{V2010}/IncomingPhoneNumbers.json", POST=numbers.buy, GET=numbers.list_numbers)
+        carrier.add(
+            f"{V2010}/IncomingPhoneNumbers/{{sid}}.json",
+            GET=numbers.fetch,
+            POST=numbers.update,
+            DELETE=numbers.release,
+        )
+
+        verifications = Verifications(self.world)
+        carrier.add(rest_tollfree.PATH, POST=verifications.create, GET=verifications.list_verifications)
+        carrier.add(
+            f"{rest_tollfree.PATH}/{{sid}}",
+            GET=verifications.fetch,
+            POST=verifications.edit,
+            DELETE=verifications.delete,
+        )
+        carrier.add("/v2/PhoneNumbers/{number}", GET=Lookups(self.world).fetch)
 
         truth = Truth(self.world)
         desk = Desk(self.world)
@@ -161,8 +188,8 @@ class Sandbox:
         except Refusal as refusal:
             return answer(refusal.body(), refusal.status, refusal.headers)
         except BadRequest as error:
-            refusal = Refusal(20001, str(error))
-            return answer(refusal.body(), refusal.status)
+            unreadable = Refusal(20001, str(error))
+            return answer(unreadable.body(), unreadable.status)
 
     def _too_many(self) -> bool:
         """Is this request beyond `request_limit` in the second that ends now? Counts it if not."""
@@ -208,7 +235,8 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["parley.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+        scope: Any = self.scope
+        scope["parley.transport"] = self.transport
 
 
 class _Server(uvicorn.Server):

@@ -1,4 +1,4 @@
-"""The truth log: what the carrier accepted and received, and what became of it. Parley's claims are judged by it."""
+"""The truth log: what the carrier took, and what became of it. Parley's claims are judged by it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Truth:
         self._world = world
 
     def read(self, request: Request) -> Response:
-        """Oldest first; `since` (seconds since 1970, or ISO), `to`, `from`, `direction`; format=jsonl streams."""
+        """Oldest first. `since` (seconds since 1970 or ISO), `to`, `from`, `direction`; format=jsonl streams."""
         query = request.query
         known = {"since", "to", "from", "direction", "format"}
         if unknown := sorted(set(query) - known):

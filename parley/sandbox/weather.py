@@ -1,7 +1,7 @@
 """Network weather: how often, and how, the pretend carrier and its networks misbehave.
 
-One roll decides what happens to a create-message request; the shares of the fault kinds therefore add up to 1 at
-most. With a `seed` the rolls are the same on every run that makes the same requests in the same order.
+One roll decides what happens to a create-message request; the shares of the fault kinds therefore add up to
+1 at most. With a `seed` the rolls are the same on every run that makes the same requests in the same order.
 """
 
 from __future__ import annotations

@@ -1,15 +1,14 @@
 """Signed webhooks from the pretend carrier, with Twilio's manners.
 
-Signature: https://www.twilio.com/docs/usage/security (the URL's fragment is not signed). Connect 5 s, read 15 s, one
-retry and only if the connection failed; the fragment may ask for more: `#rc=3&rp=all&ct=2000&rt=5000&tt=15000`
-(https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
+Signature: https://www.twilio.com/docs/usage/security (the URL's fragment is not signed). Connect 5 s, read
+15 s, one retry and only if the connection failed; the URL's fragment may ask for more, such as
+`#rc=3&rp=all&ct=2000&rt=5000&tt=15000` (https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import hmac
 import os
 from collections import Counter, deque

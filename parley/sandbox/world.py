@@ -14,7 +14,7 @@ from parley.sandbox.journal import Journal, Record
 from parley.sandbox.numbering import country, is_toll_free, national
 from parley.sandbox.records import Handset, Message, Number, OldText, Picture, Verification
 
-# What the carrier lets through if nobody says otherwise, in segments a second (Twilio: toll-free 3, long code 1).
+# What the carrier lets through in segments a second, if nobody says otherwise: Twilio's own defaults.
 TOLL_FREE_PACE = 3.0
 LONG_CODE_PACE = 1.0
 
@@ -134,7 +134,7 @@ class World:
         self._changes.tell("log", f"handset:{message.sender}", f"handset:{message.recipient}")
 
     def newest_first(self, *parties: str) -> Iterator[Message]:
-        """Every message, or those that have one of these numbers at an end: the rarest number's, so check both."""
+        """Every message; or the one's of these numbers that has the fewest, so that both are still to check."""
         if not parties:
             yield from reversed(self.messages.values())
             return

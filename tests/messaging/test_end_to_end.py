@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.people import House
-from tests.waiting import until
-from tests.world import World
 
 from parley.messaging.models import Conversation, Message
 from parley.messaging.sending import send
 from parley.notifications.models import Notification
+from tests.people import House
+from tests.waiting import until
+from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +36,9 @@ def test_a_text_goes_out_and_the_reply_comes_back(world: World, juniper: House) 
     assert Notification.objects.get().title == "Maya Okafor"
 
 
-def test_an_unknown_number_becomes_a_client_with_that_number(world: World, juniper: House, alder: House) -> None:
+def test_an_unknown_number_becomes_a_client_with_that_number(
+    world: World, juniper: House, alder: House
+) -> None:
     world.add_number(juniper.number.number)
     world.texts_from("+15035550175", juniper.number.number, "Anything on Saturday?")
     until(lambda: Message.objects.exists(), what="the text")

@@ -1,0 +1,266 @@
+"""Twilio's API as Parley's Carrier: sending, asking what became of it, and renting numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+from urllib.parse import quote
+
+from yarl import URL
+
+from parley.carriers.base import (
+    Accepted,
+    Doubt,
+    LineType,
+    Listed,
+    Offer,
+    Outgoing,
+    ReceiptArrived,
+    Received,
+    Rented,
+    Unavailable,
+)
+from parley.carriers.twilio import signature, webhooks
+from parley.carriers.twilio.http import Form, Http
+from parley.carriers.twilio.webhooks import SID, clean, receipt_status, whole
+
+_ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
+_NUMBER = re.compile(r"PN[0-9a-fA-F]{32}")
+_LONGEST_VALIDITY = 36_000
+_PAGE = 1_000
+_MOST_PAGES = 200
+
+_KINDS = {"toll-free": "TollFree", "local": "Local"}
+_LINE_TYPES: dict[str, LineType] = {
+    "mobile": "mobile",
+    "landline": "landline",
+    "fixedVoip": "voip",
+    "nonFixedVoip": "voip",
+    "tollFree": "toll-free",
+}
+
+# Twilio repeats a failed webhook once by default, and only when it could not connect. With these it repeats
+# one five times, whatever went wrong, within its 15 seconds. They are not part of the signed address.
+_INSIST = "rc=5&rp=all"
+
+_UNREADABLE = "The carrier's records could not be read."
+
+
+class Twilio:
+    """One Twilio account; one instance for each event loop.
+
+    `api_url`, `messaging_url` and `lookups_url` are Twilio's three hosts, or one stand-in for all of them.
+    `timeout` (seconds) is for a whole request; a third of it, at most 10 s, is for connecting.
+    `shared_keys` are the secrets, by id, of webhook signing keys other than the auth token.
+    Raises ValueError for an account or an address that cannot be one.
+    """
+
+    name = "twilio"
+
+    def __init__(
+        self,
+        account_sid: str,
+        auth_token: str,
+        *,
+        api_url: str = "https://api.twilio.com",
+        messaging_url: str = "https://messaging.twilio.com",
+        lookups_url: str = "https://lookups.twilio.com",
+        timeout: float = 30.0,
+        connections: int = 200,
+        shared_keys: Mapping[str, str] | None = None,
+    ) -> None:
+        if not _ACCOUNT.fullmatch(account_sid):
+            raise ValueError("A Twilio account SID is AC and 32 hexadecimal digits.")
+        self._api = _base(api_url)
+        self.messaging_url = _base(messaging_url)
+        self._lookups = _base(lookups_url)
+        self._account = f"{self._api}/2010-04-01/Accounts/{account_sid}"
+        self._path = f"/2010-04-01/Accounts/{account_sid}/Messages.json"
+        self._messages = URL(self._api + self._path, encoded=True)
+        self._auth_token = auth_token
+        self._shared_keys = dict(shared_keys or {})
+        self._http = Http(account_sid, auth_token, timeout=timeout, connections=connections)
+
+    async def send(self, text: Outgoing) -> Accepted:
+        """Hand one text over. Raises NotSent, Paused, Refused or Doubt. Twilio has no key to make it safe to
+        repeat, so nothing here ever repeats it.
+        """
+        form = [("To", text.recipient), ("From", text.sender), ("StatusCallback", text.status_callback)]
+        if text.body or not text.media_urls:
+            form.append(("Body", text.body))
+        form += [("MediaUrl", url) for url in text.media_urls]
+        if text.validity_seconds is not None:
+            form.append(("ValidityPeriod", str(min(max(text.validity_seconds, 1), _LONGEST_VALIDITY))))
+        answer = await self._http.post(self._messages, form)
+        sid = answer.get("sid")
+        if not (isinstance(sid, str) and SID.fullmatch(sid)):
+            raise Doubt(
+                "The carrier took this text but gave no usable name for it. It may or may not be sent."
+            )
+        return Accepted(
+            carrier_id=sid,
+            status=receipt_status(answer.get("status")) or "accepted",
+            segments=whole(answer.get("num_segments")),
+        )
+
+    async def fetch(self, carrier_id: str) -> Listed | None:
+        """Twilio's row for one of its message SIDs; None if it knows none. Raises Unavailable."""
+        if not SID.fullmatch(carrier_id):
+            return None
+        row = await self._http.get(URL(f"{self._account}/Messages/{carrier_id}.json", encoded=True))
+        return None if row is None else _listed(row)
+
+    async def list_between(self, sender: str, recipient: str, since: datetime) -> Sequence[Listed]:
+        """Every row from `sender` to `recipient` created since `since`, oldest first. Raises Unavailable.
+
+        Twilio can filter by the day a message was sent, but one that is still queued has no such day, and
+        those are the ones in doubt. So this reads all pages of the pair, and compares the time of creation,
+        which Twilio gives in whole seconds.
+        """
+        since = since.replace(microsecond=0)
+        url: URL | None = self._messages.with_query({"To": recipient, "From": sender, "PageSize": str(_PAGE)})
+        rows: dict[str, Listed] = {}
+        read: set[URL] = set()
+        while url is not None:
+            if url in read or len(read) >= _MOST_PAGES:
+                raise Unavailable(_UNREADABLE)
+            read.add(url)
+            page = await self._http.get(url)
+            if page is None or not isinstance(page.get("messages"), list):
+                raise Unavailable(_UNREADABLE)
+            for row in map(_listed, page["messages"]):
+                if row.sender == sender and row.recipient == recipient and row.created_at >= since:
+                    rows[row.carrier_id] = row
+            url = self._next(page)
+        return sorted(rows.values(), key=lambda row: row.created_at)
+
+    def authentic(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        form: Sequence[tuple[str, str]],
+        body: bytes | None = None,
+    ) -> bool:
+        """Was this webhook signed by Twilio? `url` is our configured public address, path and query.
+
+        `form` is what was posted, blank and unknown fields too; `body` only for what is not a form.
+        """
+        return signature.authentic(self._auth_token, self._shared_keys, url, headers, form, body)
+
+    def read_text(self, form: Sequence[tuple[str, str]]) -> Received | None:
+        """The text that an inbound webhook states; None if it states none."""
+        return webhooks.read_text(form)
+
+    def read_receipt(self, form: Sequence[tuple[str, str]]) -> ReceiptArrived | None:
+        """The receipt that a status webhook states; None if it states none."""
+        return webhooks.read_receipt(form)
+
+    async def lookup(self, number: str) -> LineType | None:
+        """What kind of line an E.164 number is, for a fee; None if Twilio cannot say. Raises Unavailable."""
+        url = f"{self._lookups}/v2/PhoneNumbers/{quote(number)}?Fields=line_type_intelligence"
+        said = await self._http.get(URL(url, encoded=True))
+        line = (said or {}).get("line_type_intelligence")
+        kind = line.get("type") if isinstance(line, dict) else None
+        if not isinstance(kind, str) or kind == "unknown":
+            return None
+        return _LINE_TYPES.get(kind, "other")
+
+    async def available(
+        self, country: Literal["US", "CA"], kind: Literal["toll-free", "local"], *, most: int = 20
+    ) -> list[Offer]:
+        """Numbers that can text and could be rented. Raises Unavailable."""
+        url = URL(f"{self._account}/AvailablePhoneNumbers/{country}/{_KINDS[kind]}.json", encoded=True)
+        said = await self._http.get(url.with_query({"SmsEnabled": "true", "PageSize": str(most)}))
+        if said is None:
+            return []
+        offered = said.get("available_phone_numbers")
+        if not isinstance(offered, list):
+            raise Unavailable(_UNREADABLE)
+        return [
+            Offer(number=row["phone_number"], region=row.get("region") or "")
+            for row in offered
+            if isinstance(row, dict) and isinstance(row.get("phone_number"), str)
+        ]
+
+    async def buy(self, number: str, *, sms_url: str, sms_fallback_url: str = "") -> Rented:
+        """Rent a number, its texts to be told to `sms_url`. Raises NotSent, Paused, Refused or Doubt: after
+        Doubt it may be ours, and paid for.
+        """
+        url = URL(f"{self._account}/IncomingPhoneNumbers.json", encoded=True)
+        said = await self._http.post(url, [("PhoneNumber", number), *_hooks(sms_url, sms_fallback_url)])
+        sid = said.get("sid")
+        if not (isinstance(sid, str) and _NUMBER.fullmatch(sid)):
+            raise Doubt("The carrier did not say whether the number was rented.")
+        return Rented(carrier_id=sid, number=number)
+
+    async def update(self, number_id: str, *, sms_url: str, sms_fallback_url: str = "") -> None:
+        """Have a rented number's texts told to `sms_url`. Raises NotSent, Paused, Refused or Doubt."""
+        await self._http.post(self._number(number_id), _hooks(sms_url, sms_fallback_url))
+
+    async def release(self, number_id: str) -> None:
+        """Give a rented number back, or find it given back. Raises NotSent, Paused, Refused or Doubt."""
+        await self._http.delete(self._number(number_id))
+
+    async def close(self) -> None:
+        """Give back connections."""
+        await self._http.close()
+
+    def _number(self, number_id: str) -> URL:
+        if not _NUMBER.fullmatch(number_id):
+            raise ValueError("A Twilio phone number SID is PN and 32 hexadecimal digits.")
+        return URL(f"{self._account}/IncomingPhoneNumbers/{number_id}.json", encoded=True)
+
+    def _next(self, page: dict[str, Any]) -> URL | None:
+        following = page.get("next_page_uri")
+        if not following:
+            return None
+        # It is joined to our own host: an address elsewhere would be given our credentials.
+        if not isinstance(following, str) or not following.startswith(self._path):
+            raise Unavailable(_UNREADABLE)
+        return URL(self._api + following, encoded=True)
+
+
+def _base(url: str) -> str:
+    parsed = URL(url)
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ValueError(f"{url!r} is not an http or https address.")
+    return url.rstrip("/")
+
+
+def _hooks(sms_url: str, sms_fallback_url: str) -> Form:
+    form = [("SmsUrl", f"{sms_url}#{_INSIST}"), ("SmsMethod", "POST")]
+    if sms_fallback_url:
+        form += [("SmsFallbackUrl", f"{sms_fallback_url}#{_INSIST}"), ("SmsFallbackMethod", "POST")]
+    return form
+
+
+def _listed(row: object) -> Listed:
+    """A message resource as a row. Raises Unavailable if it lacks what proves or disproves something."""
+    try:
+        if not isinstance(row, dict) or not SID.fullmatch(row["sid"]):
+            raise ValueError("not a message")
+        created = parsedate_to_datetime(row["date_created"])
+        sender, recipient, status, direction = (
+            str(row[field] or "") for field in ("from", "to", "status", "direction")
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable(_UNREADABLE) from error
+    code = whole(row.get("error_code"))
+    outbound = not direction.startswith("inbound")
+    known = receipt_status(status) if outbound else None
+    receipt = webhooks.receipt(row["sid"], known, code) if known else None
+    return Listed(
+        carrier_id=row["sid"],
+        sender=sender,
+        recipient=recipient,
+        body=clean(str(row.get("body") or "")),
+        status=status,
+        direction="outbound" if outbound else "inbound",
+        created_at=created if created.tzinfo else created.replace(tzinfo=UTC),
+        code=receipt.code if receipt else None,
+        words=receipt.words if receipt else "",
+        receipt=receipt,
+    )

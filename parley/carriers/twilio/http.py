@@ -1,0 +1,151 @@
+"""Talking to Twilio's API: one kept-alive session, and what each way of failing lets us conclude.
+
+Rule R4 of docs/life-of-a-message.md: only what cannot have reached Twilio is NotSent, only what Twilio itself
+refused is Refused, and all the rest is Doubt, because it may have been acted on.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from parley.carriers.base import Doubt, NotSent, Paused, Refused, SendError, Unavailable
+from parley.carriers.twilio import words
+from parley.carriers.twilio.webhooks import whole
+
+Form = Sequence[tuple[str, str]]
+
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+_UNCONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_MOST_BYTES = 16 * 1024 * 1024  # a page of 1,000 messages of 1,600 characters is 4 MB
+
+_NOT_REACHED = "The carrier could not be reached just now."
+_NO_ANSWER = "The carrier gave no clear answer: this may or may not have gone through."
+_NO_LOG = "The carrier's records could not be read."
+
+
+class Http:
+    """One account's connections, for one event loop: the session is made in the loop that first asks."""
+
+    def __init__(self, user: str, password: str, *, timeout: float, connections: int) -> None:
+        basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {basic}", "Accept": "application/json"}
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(10.0, timeout / 3))
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, url: URL, form: Form) -> dict[str, Any]:
+        """Have something done. Raises NotSent, Paused, Refused or Doubt."""
+        status, retry_after, raw = await self._act("POST", url, urlencode(form, errors="replace").encode())
+        said = _parsed(raw)
+        if 200 <= status < 300 and said is not None:
+            return said
+        raise _failure(status, retry_after, said)
+
+    async def delete(self, url: URL) -> None:
+        """Have something removed; what is not there any more counts as removed. Raises as `post` does."""
+        status, retry_after, raw = await self._act("DELETE", url, None)
+        said = _parsed(raw)
+        if 200 <= status < 300 or _unknown(status, said):
+            return
+        raise _failure(status, retry_after, said)
+
+    async def get(self, url: URL) -> dict[str, Any] | None:
+        """The answer to a question; None if Twilio says that there is no such thing. Raises Unavailable."""
+        try:
+            async with self._open().get(url, allow_redirects=False) as answer:
+                status, said = answer.status, _parsed(await _read(answer))
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unavailable(_NO_LOG) from error
+        if status == 200 and said is not None:
+            return said
+        if _unknown(status, said):
+            return None
+        raise Unavailable(_NO_LOG, code=str((said or {}).get("code") or status))
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _act(self, method: str, url: URL, body: bytes | None) -> tuple[int, str | None, bytes]:
+        # A redirect is not followed: the library would hand the text and our credentials to another address.
+        try:
+            async with self._open().request(
+                method, url, data=body, headers=_FORM if body else None, allow_redirects=False
+            ) as answer:
+                return answer.status, answer.headers.get("Retry-After"), await _read(answer)
+        except _UNCONNECTED as error:
+            raise NotSent(_NOT_REACHED) from error
+        except Exception as error:
+            raise Doubt(_NO_ANSWER) from error
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers=self._headers,
+                timeout=self._timeout,
+            )
+        return self._session
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    raw = bytearray()
+    async for chunk in answer.content.iter_any():
+        raw += chunk
+        if len(raw) > _MOST_BYTES:
+            raise ValueError("the answer is too long")
+    return bytes(raw)
+
+
+def _parsed(raw: bytes) -> dict[str, Any] | None:
+    try:
+        said = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _unknown(status: int, said: dict[str, Any] | None) -> bool:
+    # A 404 without Twilio's code comes from something in between, and proves nothing.
+    return status == 404 and said is not None and whole(said.get("code")) == 20404
+
+
+def _failure(status: int, retry_after: str | None, said: dict[str, Any] | None) -> SendError:
+    if status == 429:
+        busy = words.refusal(words.TOO_MANY)
+        return NotSent(busy.words, code=str(words.TOO_MANY), retry_after=_seconds(retry_after))
+    code = whole((said or {}).get("code")) if 400 <= status < 500 else None
+    if status == 401 or (status == 403 and code not in words.REASONS):
+        return Paused(words.CREDENTIALS, code=str(code or status))
+    if code is None:
+        return Doubt(_NO_ANSWER, code=str(status))
+    reason = words.refusal(code)
+    if reason.account:
+        return Paused(reason.words, code=str(code))
+    if reason.transient:
+        return NotSent(reason.words, code=str(code), retry_after=_seconds(retry_after))
+    return Refused(reason.words, code=str(code), opted_out=reason.opted_out, bad_number=reason.bad_number)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """`Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3); None for anything else."""
+    if retry_after is None:
+        return None
+    try:
+        if retry_after.strip().isdecimal():
+            return min(float(retry_after), 86_400.0)
+        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None

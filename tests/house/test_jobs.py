@@ -1,0 +1,66 @@
+"""`parley jobs` does what is queued, ends when PostgreSQL restarts, and takes over a dead worker's jobs."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from procrastinate import App, JobContext, PsycopgConnector
+
+from parley.config.embedded_postgres import EmbeddedPostgres
+from parley.config.jobs import add_housekeeping
+from tests.house.conftest import Run
+from tests.waiting import until
+
+
+@pytest.fixture
+def server(folder: Path, start: Callable[..., Run]) -> Iterator[EmbeddedPostgres]:
+    """A migrated server that a test may stop."""
+    with EmbeddedPostgres(folder / "postgres", fast=True) as made:
+        assert start(sys.executable, "-m", "parley", "migrate", DATABASE_URL=made.url).ends(60) == 0
+        yield made
+
+
+def one(server: EmbeddedPostgres, question: str) -> object:
+    with psycopg.connect(server.url) as connection:
+        row = connection.execute(question).fetchone()  # type: ignore[arg-type]
+        return row[0] if row else None
+
+
+def test_it_works_until_postgresql_restarts(server: EmbeddedPostgres, start: Callable[..., Run]) -> None:
+    jobs = start(sys.executable, "-m", "parley", "jobs", DATABASE_URL=server.url)
+    until(lambda: one(server, "SELECT count(*) FROM procrastinate_workers") == 1, what=jobs.output)
+    forget = """INSERT INTO procrastinate_jobs (task_name, queue_name, args)
+                VALUES ('forget_old_jobs', 'default', '{"timestamp": 0}') RETURNING id"""
+    job = one(server, forget)
+    until(
+        lambda: one(server, f"SELECT status FROM procrastinate_jobs WHERE id = {job}") == "succeeded",
+        what=f"the job; {jobs.output}",
+    )
+    server.stop()
+    server.start()
+    jobs.ends(30)
+
+
+async def test_a_dead_workers_jobs_are_taken_over(server: EmbeddedPostgres) -> None:
+    app = App(connector=PsycopgConnector(conninfo=server.url))
+    add_housekeeping(app)
+    async with app.open_async():
+        jobs = app.job_manager
+        worker = await jobs.register_worker()
+        await app.configure_task("anything", allow_unknown=True).defer_async()
+        job = await jobs.fetch_job(queues=None, worker_id=worker)
+        assert job is not None
+        rescue = app.tasks["rescue_stalled_jobs"]
+        context = JobContext(app=app, job=job, start_timestamp=0.0, abort_reason=lambda: None)
+
+        await rescue(context, timestamp=0)
+        assert str((await jobs.get_job_status_async(job.id)).value) == "doing", "its worker lives"
+
+        with psycopg.connect(server.url) as connection:
+            connection.execute(
+                "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+            )
+        await rescue(context, timestamp=0)
+        assert str((await jobs.get_job_status_async(job.id)).value) == "todo"
