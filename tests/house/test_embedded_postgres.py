@@ -178,6 +178,19 @@ def test_root_with_a_closed_home_gets_a_folder_that_postgresql_can_reach(folder:
 
 
 @as_root
+def test_root_runs_somebodys_data_as_that_somebody(server: EmbeddedPostgres) -> None:
+    server.start()
+    server.stop()
+    nobody = 65534
+    for path in [server.home, *server.home.rglob("*")]:
+        os.chown(path, nobody, nobody)
+    with EmbeddedPostgres(server.folder, fast=True) as again:
+        assert again.pid is not None
+        assert psutil.Process(again.pid).uids().effective == nobody
+    assert {path.stat().st_uid for path in server.home.rglob("*")} == {nobody}
+
+
+@as_root
 def test_programs_in_a_closed_folder_are_copied_once(folder: Path) -> None:
     closed = folder / "closed"
     package = find_programs().parents[1]
