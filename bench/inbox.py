@@ -145,7 +145,8 @@ def compare(page: str, houses: dict[str, Any], rounds: int) -> dict[str, Any]:
         browser = Client()
         browser.force_login(member.user, backend="django.contrib.auth.backends.ModelBackend")
         browsers[name] = browser
-        conversation = member.business.conversations.open().select_related("client").order_by("-last_at")[20]
+        own = member.business.conversations.open().filter(client__texting="ok")
+        conversation = own.select_related("client").order_by("-last_at")[20]
         addresses[name] = {
             "inbox": "/inbox",
             "thread": f"/inbox/{conversation.id}",
