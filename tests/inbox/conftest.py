@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client as Browser
-from tests.people import House
 
 from parley.businesses.models import Member
+from tests.people import House
 
 # What every page of a member asks: session, user, member.
 SIGNED_IN = 3

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 from django.test import Client as Browser
-from tests.inbox.conftest import SignIn
-from tests.people import House
 
 from parley.clients.models import Client
 from parley.messaging.models import Conversation, Message, Outbox
+from tests.inbox.conftest import SignIn
+from tests.people import House
 
 HTMX = {"HX-Request": "true"}
 

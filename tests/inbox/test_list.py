@@ -8,11 +8,11 @@ import uuid
 import pytest
 from django.test import Client as Browser
 from django.utils import timezone
-from tests.inbox.conftest import FRAME, SIGNED_IN, SignIn, crowd, names
-from tests.people import House
 
 from parley.inbox.listing import excerpt
 from parley.messaging.models import Conversation
+from tests.inbox.conftest import FRAME, SIGNED_IN, SignIn, crowd, names
+from tests.people import House
 
 HTMX = {"HX-Request": "true"}
 # Waiting, up to date, and a count for each of three filters.

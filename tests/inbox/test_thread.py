@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 from django.test import Client as Browser
 from django.utils import timezone
-from tests.inbox.conftest import FRAME, SIGNED_IN, SignIn
-from tests.people import House
 
 from parley.messaging.models import Conversation, Message
+from tests.inbox.conftest import FRAME, SIGNED_IN, SignIn
+from tests.people import House
 
 HTMX = {"HX-Request": "true"}
 # The conversation, its messages, the members, the number for texts, and the list's five.

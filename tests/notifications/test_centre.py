@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from django.test import Client as Browser
 from django.utils import timezone
-from tests.inbox.conftest import FRAME, SIGNED_IN
-from tests.people import House
 
 from parley.notifications.models import Notification
+from tests.inbox.conftest import FRAME, SIGNED_IN
+from tests.people import House
 
 HTMX = {"HX-Request": "true"}
 
