@@ -9,6 +9,7 @@ import pytest
 from django.test import Client as Browser
 
 from parley.businesses.models import Member
+from tests.browser import chromium, visit  # noqa: F401
 from tests.people import House
 
 # What every page of a member asks: session, user, member.
