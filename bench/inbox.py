@@ -37,8 +37,8 @@ FILL = """
     FROM clients_client WHERE business_id = %(business)s;
 
     INSERT INTO messaging_message
-        (id, business_id, conversation_id, direction, channel, kind, title, author_id, subject, body, state, reason, code,
-         number_id, their_address, segments, media, carrier_id, at, changed_at)
+        (id, business_id, conversation_id, direction, channel, kind, title, author_id, subject, body, state, reason,
+         code, number_id, their_address, segments, media, carrier_id, at, changed_at)
     SELECT gen_random_uuid(), v.business_id, v.id, CASE WHEN n %% 2 = 0 THEN 'in' ELSE 'out' END, 'sms', 'direct', '',
            CASE WHEN n %% 2 = 0 THEN NULL ELSE %(member)s::uuid END, '',
            'Message ' || n || ' about the appointment on Thursday and the parking behind the studio',
