@@ -30,19 +30,21 @@ def authorised(header: bytes | None) -> bool:
         return False
 
 
-def python_example(base_url: str) -> str:
+def python_example(base_url: str, sender: str, recipient: str) -> str:
     """A program that sends a text through the simulator with Twilio's own Python library."""
-    return f'''from urllib.parse import urlsplit
+    return f'''from urllib.parse import urlsplit, urlunsplit
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
+SIMULATOR = urlsplit("{base_url}")
+
 class Simulator(TwilioHttpClient):
     def request(self, method, url, *args, **kwargs):
-        return super().request(method, "{base_url}" + urlsplit(url).path, *args, **kwargs)
+        url = urlunsplit(SIMULATOR[:2] + urlsplit(url)[2:])
+        return super().request(method, url, *args, **kwargs)
 
-client = Client("{ACCOUNT_SID}", "{AUTH_TOKEN}",
-                http_client=Simulator())
+client = Client("{ACCOUNT_SID}", "{AUTH_TOKEN}", http_client=Simulator())
 text = client.messages.create(
-    from_="{{sender}}", to="{{recipient}}", body="Hello from the official library")
+    from_="{sender}", to="{recipient}", body="Hello from the official library")
 print(text.sid, text.status)
 '''

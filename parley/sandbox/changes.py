@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 GATHER_SECONDS = 0.15
 QUIET_SECONDS = 20.0  # a comment line now and then tells dead connections from quiet ones
@@ -29,7 +29,7 @@ class Changes:
         for listener in self._listeners:
             listener.awake.set()
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes]:
         """Server-sent events, until the page goes away or the server stops."""
         listener = _Listener()
         self._listeners.add(listener)

@@ -9,7 +9,7 @@ from parley.sandbox.numbering import national
 from parley.sandbox.records import Handset, Message
 from parley.sandbox.world import World
 
-_PHOTO = Path(__file__).parent / "static" / "photo.jpg"
+_PHOTO = Path(__file__).parent / "static" / "photo.png"
 SCREEN_LIMIT = 200
 # 555-0100 to 555-0199 are set aside for fiction in every area code (ATIS-0300115).
 _NEW_PHONES = [f"+1{area}55501{last:02}" for area in ("503", "604", "971", "778") for last in range(100)]
@@ -24,7 +24,7 @@ class Handsets:
     @staticmethod
     def sample_photo() -> tuple[str, bytes]:
         """Content type and bytes of the photo that a demo sends."""
-        return "image/jpeg", _PHOTO.read_bytes()
+        return "image/png", _PHOTO.read_bytes()
 
     def new(self) -> Handset:
         """A phone with a number that nobody has."""

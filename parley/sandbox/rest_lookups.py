@@ -59,12 +59,6 @@ class Lookups:
     def _line_type(self, number: str) -> dict[str, Any]:
         handset = self._world.handsets.get(number)
         kind = "tollFree" if is_toll_free(number) else (handset.line_type if handset else "mobile")
-        return {
-            "mobile_country_code": "311" if kind == "mobile" else None,
-            "mobile_network_code": "480" if kind == "mobile" else None,
-            "carrier_name": {"mobile": "Sandbox Wireless", "landline": "Sandbox Telephone"}.get(
-                kind, "Sandbox"
-            ),
-            "type": kind,
-            "error_code": None,
-        }
+        carrier = {"mobile": "Sandbox Wireless", "landline": "Sandbox Telephone"}.get(kind, "Sandbox")
+        codes = {"mobile_country_code": "311", "mobile_network_code": "480"} if kind == "mobile" else {}
+        return {"carrier_name": carrier, "type": kind, **codes}

@@ -11,11 +11,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from parley.sandbox import rest_tollfree
@@ -27,8 +28,10 @@ from parley.sandbox.desk import Desk
 from parley.sandbox.errors import Refusal
 from parley.sandbox.handsets import Handsets
 from parley.sandbox.journal import Busy, Journal
+from parley.sandbox.mail import Mailbox, smtp_protocol
 from parley.sandbox.media import MediaFetcher
 from parley.sandbox.network import Network
+from parley.sandbox.page import Page, add_files, events
 from parley.sandbox.rest import V2010
 from parley.sandbox.rest_lookups import Lookups
 from parley.sandbox.rest_messages import Messages
@@ -40,9 +43,11 @@ from parley.sandbox.weather import Sky
 from parley.sandbox.web import (
     BadRequest,
     Gone,
+    Receive,
     Request,
     Response,
     Routes,
+    Send,
     answer,
     read_body,
     reset,
@@ -52,9 +57,6 @@ from parley.sandbox.webhooks import Webhooks
 from parley.sandbox.world import World
 
 log = logging.getLogger("parley.sandbox")
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 BODY_LIMIT = 8 * 1024 * 1024
 _CARRIER_PATH = re.compile(r"/(2010-04-01|v1|v2)/")
@@ -133,6 +135,12 @@ class Sandbox:
         )
         own.add("/sandbox/world", GET=control.read_world, PUT=control.change_world)
         own.add("/sandbox/truth", GET=truth.read, DELETE=truth.empty)
+        page = Page(self.world)
+        add_files(own, "index.html")
+        own.add("/sandbox/events", GET=events(self.changes))
+        own.add("/sandbox/page", GET=page.people)
+        own.add("/sandbox/log", GET=page.log)
+        own.add("/sandbox/pictures/{sid}", GET=page.picture)
         own.add("/sandbox/handsets", POST=control.new_handset)
         own.add("/sandbox/handsets/{number}", GET=control.read_handset)
         own.add("/sandbox/handsets/{number}/texts", POST=control.text)
@@ -159,14 +167,14 @@ class Sandbox:
         except Gone:
             return
         if body is None:
-            await respond(send, answer({"error": f"at most {BODY_LIMIT} bytes"}, 413))
+            await respond(receive, send, answer({"error": f"at most {BODY_LIMIT} bytes"}, 413))
             return
         request = Request(scope, body)
         if _CARRIER_PATH.match(request.path):
             response = await self._as_carrier(request)
         else:
             response = await as_itself(self._own, request)
-        await respond(send, response)
+        await respond(receive, send, response)
 
     async def _as_carrier(self, request: Request) -> Response:
         try:
@@ -260,21 +268,27 @@ def _listen(bind: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. Raises OSError (a port is taken) and journal.Busy, in words."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    listener = _listen(settings.bind, settings.port)
-    port = listener.getsockname()[1]
-    host = "127.0.0.1" if settings.bind in ("0.0.0.0", "::") else settings.bind  # noqa: S104
-    url = settings.url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    sandbox = Sandbox(settings)
-    await sandbox.start(url)
-    server = _Server(
+class _Site:
+    """An ASGI application of plain routes: the mailbox."""
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        try:
+            body = await read_body(receive, BODY_LIMIT)
+        except Gone:
+            return
+        response = answer({"error": "too long"}, 413)
+        if body is not None:
+            response = await as_itself(self._routes, Request(scope, body))
+        await respond(receive, send, response)
+
+
+def _http_server(application: Any) -> _Server:
+    return _Server(
         uvicorn.Config(
-            sandbox,  # type: ignore[arg-type]
+            application,
             http=_Protocol,
             ws="none",
             lifespan="off",
@@ -284,30 +298,61 @@ async def serve(settings: Settings) -> None:
             timeout_keep_alive=75,
         )
     )
-    running = loop.create_task(server.serve(sockets=[listener]))
-    sys.stdout.write(json.dumps({"sandbox": url, "port": port}) + "\n")
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises OSError (a port is taken) and journal.Busy, in words."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    listener = _listen(settings.bind, settings.port)
+    mail_page_listener = _listen(settings.bind, settings.mailbox_port)
+    smtp_listener = _listen(settings.bind, settings.smtp_port)
+    url = settings.url or _url(settings.bind, listener)
+    sandbox = Sandbox(settings)
+    mail_changes = Changes()
+    mailbox = Mailbox(settings.data / "mail", mail_changes)
+    await sandbox.start(url)
+    smtp = await loop.create_server(lambda: smtp_protocol(mailbox), sock=smtp_listener)
+    servers = {
+        _http_server(sandbox): listener,
+        _http_server(_Site(mailbox.routes())): mail_page_listener,
+    }
+    running = [loop.create_task(server.serve(sockets=[one])) for server, one in servers.items()]
+    ports = {
+        "sandbox": url,
+        "port": listener.getsockname()[1],
+        "mailbox": _url(settings.bind, mail_page_listener),
+        "mailbox_port": mail_page_listener.getsockname()[1],
+        "smtp_port": smtp_listener.getsockname()[1],
+    }
+    sys.stdout.write(json.dumps(ports) + "\n")
     sys.stdout.flush()
     await stopping.wait()
     sandbox.changes.close()
-    server.should_exit = True
-    await asyncio.wait([running], timeout=STOP_SECONDS)
-    server.force_exit = True
-    await asyncio.wait([running], timeout=STOP_SECONDS)
+    mail_changes.close()
+    smtp.close()
+    for server in servers:
+        server.should_exit = True
+    await asyncio.wait(running, timeout=STOP_SECONDS)
+    for server in servers:
+        server.force_exit = True
+    await asyncio.wait(running, timeout=STOP_SECONDS)
     await sandbox.stop()
+    mailbox.close()
+
+
+def _url(bind: str, listener: socket.socket) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 def main() -> None:
     """Entry point; what can be set is in settings.py. Exit code 2: it could not start, and said why."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        uvloop_run(serve(environment.from_environment()))
+        uvloop.run(serve(environment.from_environment()))
     except (ValueError, OSError, Busy) as error:
         sys.stderr.write(f"sandbox: {error}\n")
         sys.exit(2)
-
-
-def uvloop_run(main_task: Any) -> None:
-    """asyncio.run on uvloop."""
-    import uvloop
-
-    uvloop.run(main_task)

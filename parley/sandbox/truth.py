@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -82,7 +82,7 @@ def row(message: Message) -> dict[str, Any]:
     }
 
 
-async def _lines(messages: list[Message]) -> AsyncIterator[bytes]:
+async def _lines(messages: list[Message]) -> AsyncGenerator[bytes]:
     for chunk in _chunks(messages):
         yield "".join(_encode(row(message)) + "\n" for message in chunk).encode("utf-8", "replace")
         await asyncio.sleep(0)

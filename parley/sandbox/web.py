@@ -8,13 +8,15 @@ import mimetypes
 import re
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
 # The pages load nothing from elsewhere and run no script that is not a file of ours; texts are shown on them.
@@ -22,7 +24,8 @@ PAGE_HEADERS: Headers = (
     (
         b"content-security-policy",
         b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        b"frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        b"frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        b"require-trusted-types-for 'script'",
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -42,10 +45,10 @@ class Gone(Exception):
 
 @dataclass(slots=True)
 class Response:
-    """`body` may be an async iterator: then it is streamed, and no length is given."""
+    """`body` may be an async generator: then it is streamed, and no length is given."""
 
     status: int
-    body: bytes | AsyncIterator[bytes] = b""
+    body: bytes | AsyncGenerator[bytes] = b""
     content_type: bytes = b"application/json; charset=utf-8"
     headers: Headers = field(default=())
 
@@ -136,7 +139,7 @@ class Routes:
         return set()
 
 
-async def read_body(receive: Callable[[], Awaitable[dict[str, Any]]], limit: int) -> bytes | None:
+async def read_body(receive: Receive, limit: int) -> bytes | None:
     """The whole body; None if it is longer than `limit` bytes. Raises Gone."""
     message = await receive()
     if message["type"] == "http.disconnect":
@@ -157,21 +160,28 @@ async def read_body(receive: Callable[[], Awaitable[dict[str, Any]]], limit: int
     return b"".join(chunks)
 
 
-async def respond(send: Callable[[dict[str, Any]], Awaitable[None]], response: Response) -> None:
-    """Write the answer."""
+async def respond(receive: Receive, send: Send, response: Response) -> None:
+    """Write the answer. A stream ends early, at its next chunk, if the caller has gone."""
     headers: list[tuple[bytes, bytes]] = [*response.headers]
     if response.content_type:
         headers.append((b"content-type", response.content_type))
     body = response.body
     if isinstance(body, bytes):
         headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if isinstance(body, bytes):
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         return
-    async for chunk in body:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    gone = asyncio.ensure_future(receive())
+    try:
+        async for chunk in body:
+            if gone.done():
+                return
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+        await body.aclose()
 
 
 def reset(scope: dict[str, Any]) -> None:

@@ -87,7 +87,9 @@ class Sandbox:
     def rest(self, method: str, path: str, data: Any = None, **more: Any) -> requests.Response:
         """A request of the account. `path` is under the account unless it starts with /."""
         url = self.url + path if path.startswith("/") else f"{self.account}/{path}"
-        return self.http.request(method, url, data=data, auth=(ACCOUNT_SID, AUTH_TOKEN), timeout=DEADLINE, **more)
+        return self.http.request(
+            method, url, data=data, auth=(ACCOUNT_SID, AUTH_TOKEN), timeout=DEADLINE, **more
+        )
 
     def send(self, to: str = MAYA, body: str = "Hello", sender: str = OURS, **more: Any) -> requests.Response:
         """Create a message."""
@@ -123,7 +125,9 @@ class Sandbox:
 
     def screen(self, handset: str = MAYA, ours: str = OURS) -> list[str]:
         """What the handset shows, oldest first."""
-        answer = self.http.get(f"{self.url}/sandbox/handsets/{handset}", params={"with": ours}, timeout=DEADLINE)
+        answer = self.http.get(
+            f"{self.url}/sandbox/handsets/{handset}", params={"with": ours}, timeout=DEADLINE
+        )
         return [text["body"] for text in answer.json()["texts"]]
 
     def reset(self, sms_url: str = "") -> None:

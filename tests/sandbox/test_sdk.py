@@ -77,18 +77,24 @@ def test_a_failed_message(sandbox: Sandbox, twilio: Client) -> None:
     sid = twilio.messages.create(to=MAYA, from_=OURS, body="x").sid
     sandbox.ended(sid)
     message = twilio.messages(sid).fetch()
-    assert (message.status, message.error_code, message.error_message) == ("undelivered", 30007, "Message filtered")
+    assert (message.status, message.error_code, message.error_message) == (
+        "undelivered",
+        30007,
+        "Message filtered",
+    )
 
 
 def test_media(sandbox: Sandbox, twilio: Client) -> None:
-    one = twilio.messages.create(to=MAYA, from_=OURS, media_url=[f"{sandbox.url}/static/photo.jpg"])
-    two = twilio.messages.create(to=MAYA, from_=OURS, body="x", media_url=[f"{sandbox.url}/static/photo.jpg"] * 2)
+    one = twilio.messages.create(to=MAYA, from_=OURS, media_url=[f"{sandbox.url}/static/photo.png"])
+    two = twilio.messages.create(
+        to=MAYA, from_=OURS, body="x", media_url=[f"{sandbox.url}/static/photo.png"] * 2
+    )
     sandbox.ended(one.sid)
     sandbox.ended(two.sid)
     assert len(twilio.messages(two.sid).media.list()) == 2
     sid = sandbox.text("look", media=["sample"])
     media = twilio.messages(sid).media.list()
-    assert twilio.messages(sid).media(media[0].sid).fetch().content_type == "image/jpeg"
+    assert twilio.messages(sid).media(media[0].sid).fetch().content_type == "image/png"
     assert twilio.messages(sid).media(media[0].sid).delete()
     assert twilio.messages(sid).fetch().direction == "inbound"
 
@@ -117,7 +123,9 @@ def test_numbers(twilio: Client) -> None:
     assert offers[0].capabilities["sms"] is True
     assert twilio.available_phone_numbers("CA").local.list(in_region="ON", limit=2)[0].locality == "Toronto"
     bought = twilio.incoming_phone_numbers.create(
-        phone_number=offers[0].phone_number, sms_url="https://x.example/s", status_callback="https://x.example/cb"
+        phone_number=offers[0].phone_number,
+        sms_url="https://x.example/s",
+        status_callback="https://x.example/cb",
     )
     assert bought.sms_url == "https://x.example/s"
     number = twilio.incoming_phone_numbers(bought.sid)
