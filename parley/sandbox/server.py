@@ -74,7 +74,7 @@ class Sandbox:
         self.sky = Sky()
         self.webhooks = Webhooks(AUTH_TOKEN)
         self.media = MediaFetcher()
-        self.network = Network(self.world, self.sky, self.webhooks, self.media)
+        self.network = Network(self.world, self.sky, self.webhooks, self.media, self.changes)
         self._requests: list[float] = []
         self._carrier = Routes()
         self._own = Routes()
