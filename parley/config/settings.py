@@ -94,6 +94,8 @@ DATABASES = {"default": _database(env.database_url or "postgresql:///parley")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "businesses.User"
+# The email is unique whatever its letter case, by a constraint that this check does not know of.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
@@ -161,7 +163,6 @@ USE_TZ = True
 USE_I18N = False
 
 STATIC_URL = "/static/"
-STATIC_ROOT = env.data / "static"
 STATICFILES_DIRS = [PACKAGE / "ui" / "static"]
 # The files are few and live in the package: they are served straight from there, with no collecting step.
 WHITENOISE_USE_FINDERS = True
@@ -177,6 +178,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "procrastinate": {"level": "WARNING"},
+        "uvicorn": {"level": "WARNING"},
         "asyncio": {"level": "WARNING"},
         "aiohttp": {"level": "WARNING"},
     },

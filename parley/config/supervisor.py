@@ -59,9 +59,9 @@ class Program:
 class House:
     """All that one machine runs.
 
-    In this order: the database, the `guests` (started and waited for), the `steps` (run to their end, one by
-    one), the `programs`. `steps` is given the children's environment when the database answers, so that it
-    can leave out what is done already.
+    In this order: the `guests` and the database; when both answer, the `steps`, run to their end one by one;
+    the `programs`. `steps` is given the children's environment when the database answers, so that it can
+    leave out what is done already.
     """
 
     data: Path
@@ -160,10 +160,11 @@ class Supervisor:
 
     def _raise_the_house(self) -> None:
         house = self._house
+        # Guests know nothing of the database: they get ready while it starts.
+        self._keep(house.guests)
         if house.database is not None:
             house.database.start()
             self._variables["DATABASE_URL"] = house.database.url
-        self._keep(house.guests)
         self._until_ready()
         for step in house.steps(self._variables):
             self._run_to_its_end(step)

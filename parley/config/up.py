@@ -15,10 +15,9 @@ from parley.config.secret_key import keep_secret_key
 from parley.config.supervisor import Broken, House, Port, Program
 
 
-def parley(name: str, *arguments: str, health: str | None = None) -> Program:
-    """One of Parley's own commands as a program of the house, run by this same Python."""
-    called = arguments[0] if arguments else name
-    return Program(called, (sys.executable, "-m", "parley", name, *arguments), health)
+def parley(name: str, *command: str, health: str | None = None) -> Program:
+    """One of Parley's own commands, run by this same Python. Without `command` it is called like `name`."""
+    return Program(name, (sys.executable, "-m", "parley", *(command or (name,))), health)
 
 
 def house(env: Environment) -> House:
@@ -89,7 +88,7 @@ def steps(given: Mapping[str, str], *, demo: bool) -> Sequence[Program]:
         raise Broken(f"The database cannot be reached: {error}") from None
     todo = [] if migrated else [parley("migrate")]
     if demo:
-        todo.append(parley("manage", "load_sample"))
+        todo.append(parley("sample", "manage", "load_sample"))
     return todo
 
 

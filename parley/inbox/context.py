@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from parley.businesses.models import Member
+from parley.inbox.reach import conversations_of
 from parley.messaging.routing import own_number
 from parley.numbers.models import PhoneNumber
 
@@ -25,7 +26,7 @@ class Shell:
 
     @cached_property
     def waiting(self) -> int:
-        return self.member.business.conversations.waiting()[:COUNTED].count()
+        return conversations_of(self.member).waiting()[:COUNTED].count()
 
     @cached_property
     def news(self) -> int:

@@ -20,6 +20,7 @@ from parley.businesses.models import Member
 from parley.clients.models import Client
 from parley.inbox.context import COUNTED
 from parley.inbox.media import media_words
+from parley.inbox.reach import clients_of, conversations_of
 from parley.messaging.models import Conversation, ConversationQuerySet, Message
 
 PAGE = 30
@@ -67,7 +68,10 @@ def row_of(conversation: Conversation, member: Member, part: str = "") -> Row:
     if message is None:
         row.words = "No messages yet"
     elif message.inbound and client.texting == Client.Texting.STOPPED:
-        row.icon, row.words = "block", "Asked to stop texts." + (" Email still works." if client.email else "")
+        row.icon, row.words = (
+            "block",
+            "Asked to stop texts." + (" Email still works." if client.email else ""),
+        )
     elif message.inbound:
         row.icon, row.words = ("", message.body) if message.body else ("image", media_words(message.media))
     elif message.state in NOT_DELIVERED:
@@ -80,7 +84,13 @@ def row_of(conversation: Conversation, member: Member, part: str = "") -> Row:
         row.icon = "bolt"
         row.words = f"{message.title or 'Automatic message'}, {message.get_state_display().lower()}"
     else:
-        who = "" if message.author is None else "You: " if message.author == member else f"{message.author.first_name}: "
+        who = (
+            ""
+            if message.author is None
+            else "You: "
+            if message.author == member
+            else f"{message.author.first_name}: "
+        )
         row.icon = "mail" if message.channel == Message.Channel.EMAIL else ""
         row.words = who + (message.subject if message.channel == Message.Channel.EMAIL else message.body)
     return row
@@ -89,7 +99,9 @@ def row_of(conversation: Conversation, member: Member, part: str = "") -> Row:
 class Listing:
     """What one member's list shows now: a filter, and where to begin."""
 
-    def __init__(self, member: Member, show: str = "open", *, before: str = "", part: str = "", rows: int = PAGE) -> None:
+    def __init__(
+        self, member: Member, show: str = "open", *, before: str = "", part: str = "", rows: int = PAGE
+    ) -> None:
         self.member = member
         self.show = show if show in SHOWS else "open"
         self._before = _read_cursor(before)
@@ -98,7 +110,7 @@ class Listing:
 
     @property
     def conversations(self) -> ConversationQuerySet:
-        every: ConversationQuerySet = self.member.business.conversations.all()
+        every = conversations_of(self.member)
         return {
             "open": every.open,
             "unread": every.unread,
@@ -141,7 +153,7 @@ class Listing:
     @cached_property
     def filters(self) -> list[tuple[str, str, int | None]]:
         """`(name, label, count)`; closed ones are not counted, they only grow."""
-        every: ConversationQuerySet = self.member.business.conversations.all()
+        every = conversations_of(self.member)
         counts = {
             "open": every.open()[:COUNTED].count(),
             "unread": every.unread()[:COUNTED].count(),
@@ -162,10 +174,11 @@ class Found:
     @cached_property
     def parts(self) -> list[Part]:
         people, texts = Part("people", "People"), Part("words", "In messages")
-        conversations: ConversationQuerySet = self.member.business.conversations.all()
-        clients = self.member.business.clients.matching(self.words)
+        conversations = conversations_of(self.member)
+        clients = clients_of(self.member).matching(self.words)
         people.rows = [
-            row_of(c, self.member, "people") for c in conversations.filter(client__in=clients).for_list()[:PAGE]
+            row_of(c, self.member, "people")
+            for c in conversations.filter(client__in=clients).for_list()[:PAGE]
         ]
         for row in people.rows:
             row.matched = True
@@ -201,7 +214,9 @@ def excerpt(body: str, terms: list[str], width: int = 60) -> SafeString:
     start = max(0, first.start() - 12) if first else 0
     cut = ("…" if start else "") + body[start : start + width] + ("…" if start + width < len(body) else "")
     pieces = found.split(cut)
-    marked = (format_html("<mark>{}</mark>", p) if i % 2 else conditional_escape(p) for i, p in enumerate(pieces))
+    marked = (
+        format_html("<mark>{}</mark>", p) if i % 2 else conditional_escape(p) for i, p in enumerate(pieces)
+    )
     return mark_safe("".join(marked))  # noqa: S308  every piece was escaped above
 
 

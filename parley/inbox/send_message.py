@@ -105,7 +105,8 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         "client": client,
         "typed": typed,
         "obstacles": obstacles,
-        "problem": {problem.field: problem.words} if problem else {},
+        # What stands in the way of a channel is said beside it already.
+        "problem": {problem.field: problem.words} if problem and problem.words not in obstacles.values() else {},
         "longest_text": LONGEST_TEXT,
         "longest_subject": LONGEST_SUBJECT,
     }

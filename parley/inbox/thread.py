@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 
 from django.utils import timezone
 
 from parley.businesses.models import Member
 from parley.inbox.media import Media, media_of
+from parley.inbox.reach import messages_in
 from parley.messaging.models import Conversation, Message, MessageQuerySet
 from parley.messaging.sending import why_no_texts
 from parley.ui.templatetags.ui import ago, clock, day, local_date
@@ -88,8 +90,7 @@ class Thread:
 
     @property
     def _messages(self) -> MessageQuerySet:
-        every: MessageQuerySet = self.conversation.messages.filter(business_id=self.member.business_id)
-        return every.for_thread()
+        return messages_in(self.member, self.conversation)
 
     @cached_property
     def newest(self) -> list[Line]:
@@ -136,7 +137,7 @@ class Thread:
                 line.by_email = by_text and emails
             lines.append(line)
             previous = message
-        for line, after in zip(lines, lines[1:], strict=False):
+        for line, after in pairwise(lines):
             if after.follows and self._said_by_next(line.message, after.message):
                 line.receipt = ""
         return lines
@@ -156,7 +157,9 @@ class Thread:
         def speaker(m: Message) -> tuple[object, ...]:
             return m.direction, m.channel, m.kind, m.author_id
 
-        return speaker(one) == speaker(next) and next.at - one.at < PAUSE and next.channel == Message.Channel.SMS
+        return (
+            speaker(one) == speaker(next) and next.at - one.at < PAUSE and next.channel == Message.Channel.SMS
+        )
 
     @staticmethod
     def _said_by_next(one: Message, next: Message) -> bool:
@@ -182,7 +185,9 @@ class Thread:
         else:
             at = message.changed_at
             same_day = local_date(at, self.zone) == self._day(message)
-            words = f"{message.get_state_display()} {clock(at, self.zone) if same_day else ago(at, self.zone)}"
+            words = (
+                f"{message.get_state_display()} {clock(at, self.zone) if same_day else ago(at, self.zone)}"
+            )
             icon = "checks" if state in ARRIVED else "check"
         return icon, self._by(message, words)
 

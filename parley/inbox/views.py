@@ -51,7 +51,9 @@ def _listing(request: MemberRequest) -> Listing | Found:
     )
 
 
-def _thread(request: MemberRequest, conversation: Conversation, composer: Composer | None = None) -> dict[str, Any]:
+def _thread(
+    request: MemberRequest, conversation: Conversation, composer: Composer | None = None
+) -> dict[str, Any]:
     """All that the thread's templates need."""
     return {
         "thread": Thread(request.member, conversation),
@@ -76,6 +78,10 @@ def _uuid(text: str | None) -> uuid.UUID | None:
         return uuid.UUID(text or "")
     except ValueError:
         return None
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -179,7 +185,9 @@ def again(request: MemberRequest, id: uuid.UUID, message: uuid.UUID) -> HttpResp
         )
     except sending.CannotSend as problem:
         if _partial(request):
-            return render(request, "ui/toast.html", {"title": problem.words, "sign": "alert", "tone": "danger"})
+            return render(
+                request, "ui/toast.html", {"title": problem.words, "sign": "alert", "tone": "danger"}
+            )
         composer = Composer(request.member, conversation.client, old.channel, old.subject, old.body, problem)
         return _whole(request, _thread(request, conversation, composer), status=422)
     return _done(request, conversation)
@@ -262,7 +270,7 @@ def live(request: MemberRequest) -> HttpResponse:
     open_id = _uuid(asked.get("thread"))
     context: dict[str, Any] = {"current": open_id, "now": timezone.now()}
     if "list" in asked:
-        listing = Listing(request.member, asked["list"], rows=int(asked.get("rows", "0")[:4] or 0))
+        listing = Listing(request.member, asked["list"], rows=_count(asked.get("rows")))
         context |= {"filters": listing.filters, "show": listing.show, "listing": listing}
         if ids:
             context["rows"] = listing.among(ids)

@@ -265,6 +265,8 @@ async def test_only_stop_is_opted_out_and_only_bad_numbers_are_bad() -> None:
         ({"Retry_After": in_a_minute}, 1, 61),
         ({"Retry_After": "Mon, 01 Jan 2001 00:00:00 GMT"}, 0, 0),
         ({"Retry_After": "soon"}, None, None),
+        ({"Retry_After": "Mon, 01 Jan 9999 00:00:00 GMT"}, 86_400, 86_400),
+        ({"Retry_After": ","}, None, None),
         ({"Retry_After": "-1"}, None, None),
     ],
 )

@@ -227,7 +227,13 @@ def test_a_picture_to_a_handset_is_fetched(sandbox: Sandbox) -> None:
     assert sid.startswith("MM")
     assert sandbox.ended(sid)["status"] == "delivered"
     shown = sandbox.own("GET", f"handsets/{MAYA}").json()["texts"][-1]
+<<<<<<< HEAD
+    assert (
+        requests.get(sandbox.url + shown["pictures"][0], timeout=10).headers["Content-Type"] == "image/jpeg"
+    )
+=======
     assert requests.get(sandbox.url + shown["pictures"][0], timeout=10).headers["Content-Type"] == "image/png"
+>>>>>>> sandbox
 
 
 @pytest.mark.parametrize(("path", "code"), [("/static/none.png", 11200), ("/static/page.js", 12300)])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -25,7 +24,7 @@ from parley.carriers.base import (
 )
 from parley.carriers.twilio import signature, webhooks
 from parley.carriers.twilio.http import Form, Http
-from parley.carriers.twilio.webhooks import SID, clean, receipt_status, whole
+from parley.carriers.twilio.webhooks import SID, clean, moment, receipt_status, whole
 
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
 _NUMBER = re.compile(r"PN[0-9a-fA-F]{32}")
@@ -242,7 +241,9 @@ def _listed(row: object) -> Listed:
     try:
         if not isinstance(row, dict) or not SID.fullmatch(row["sid"]):
             raise ValueError("not a message")
-        created = parsedate_to_datetime(row["date_created"])
+        created = moment(row["date_created"])
+        if created is None:
+            raise ValueError("no time of creation")
         sender, recipient, status, direction = (
             str(row[field] or "") for field in ("from", "to", "status", "direction")
         )
@@ -259,7 +260,7 @@ def _listed(row: object) -> Listed:
         body=clean(str(row.get("body") or "")),
         status=status,
         direction="outbound" if outbound else "inbound",
-        created_at=created if created.tzinfo else created.replace(tzinfo=UTC),
+        created_at=created,
         code=receipt.code if receipt else None,
         words=receipt.words if receipt else "",
         receipt=receipt,

@@ -10,7 +10,6 @@ import base64
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,13 +18,15 @@ from yarl import URL
 
 from parley.carriers.base import Doubt, NotSent, Paused, Refused, SendError, Unavailable
 from parley.carriers.twilio import words
-from parley.carriers.twilio.webhooks import whole
+from parley.carriers.twilio.webhooks import moment, whole
 
 Form = Sequence[tuple[str, str]]
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _UNCONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _MOST_BYTES = 16 * 1024 * 1024  # a page of 1,000 messages of 1,600 characters is 4 MB
+
+_LONGEST_WAIT = 86_400.0
 
 _NOT_REACHED = "The carrier could not be reached just now."
 _NO_ANSWER = "The carrier gave no clear answer: this may or may not have gone through."
@@ -143,9 +144,7 @@ def _seconds(retry_after: str | None) -> float | None:
     """`Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3); None for anything else."""
     if retry_after is None:
         return None
-    try:
-        if retry_after.strip().isdecimal():
-            return min(float(retry_after), 86_400.0)
-        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError, OverflowError):
-        return None
+    if retry_after.strip().isdecimal():
+        return min(float(retry_after), _LONGEST_WAIT)
+    when = moment(retry_after)
+    return None if when is None else min(max(0.0, (when - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import get_args
 
 from parley.carriers.base import Media, ReceiptArrived, ReceiptStatus, Received
@@ -83,6 +85,17 @@ def whole(told: object) -> int | None:
     except ValueError:
         return None
     return number if 0 <= number < 1_000_000 else None
+
+
+def moment(told: object) -> datetime | None:
+    """A time as mail and HTTP headers write it (RFC 2822), which Twilio's 2010 API does too; None if it is none."""
+    if not isinstance(told, str):
+        return None
+    try:
+        when = parsedate_to_datetime(told)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def clean(text: str) -> str:

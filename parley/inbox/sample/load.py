@@ -51,6 +51,9 @@ class _Loader:
             time_zone="America/Los_Angeles",
             email="hello@juniperhair.example",
         )
+        # Opened before the shop is, the demo shows yesterday's last words, not texts sent at four in the morning.
+        local = timezone.localtime(self.now, self.business.zone)
+        self.today = local.date() if local.time() >= time(9, 50) else local.date() - timedelta(days=1)
         self.members = {
             "nora": self._member("Nora Kim", OWNER, Member.Role.OWNER),
             "jules": self._member("Jules Martin", "jules@juniperhair.example", Member.Role.STAFF),
@@ -105,7 +108,7 @@ class _Loader:
         return lines
 
     def _tell(self, person: people.Person, lines: list[stories.Line]) -> None:
-        today = timezone.localdate(timezone=self.business.zone)
+        today = self.today
         client = Client.objects.create(
             business=self.business,
             first_name=person.first,
@@ -119,21 +122,12 @@ class _Loader:
             texting_changed_at=None if person.texting == "ok" else self.now - timedelta(days=7),
         )
         conversation = Conversation.objects.create(business=self.business, client=client, last_at=self.now)
-        before = None
-        for line in lines:
-            at = self._when(today, line)
-            # Early in the day "today, 9:45" has not come yet: it was just now, in the same order.
-            if before is not None and at <= before:
-                at = before + timedelta(seconds=20)
-            before = at
-            self._say(client, conversation, line, at)
+        for place, line in enumerate(lines):
+            self._say(client, conversation, line, self._when(today, line) + timedelta(seconds=place))
 
     def _when(self, today: date, line: stories.Line) -> datetime:
         hour, minute = map(int, line[1].split(":"))
-        at = datetime.combine(today - timedelta(days=line[0]), time(hour, minute), self.business.zone)
-        if at < self.now:
-            return at
-        return self.now - timedelta(minutes=20) + timedelta(seconds=minute)
+        return datetime.combine(today - timedelta(days=line[0]), time(hour, minute), self.business.zone)
 
     def _say(self, client: Client, conversation: Conversation, line: stories.Line, at: datetime) -> None:
         who, words = line[2], line[3]
@@ -179,7 +173,7 @@ class _Loader:
                     created_at=at,
                 )
             )
-        if message.author and not conversation.assignee_id:
+        if message.author and message.channel == Message.Channel.SMS:
             conversation.assignee = message.author
         conversation.last_message, conversation.last_at = message, at
         conversation.waiting = who == "unread"

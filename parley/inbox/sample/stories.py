@@ -1,7 +1,7 @@
 """What was said. A line is (days ago, "9:02", who, words), who is `client`, `nora`, `jules`, or a mark:
 
 `auto:Name` an automatic text, `email:Subject` an email from Jules, `failed` a text of Nora's that did not arrive,
-`unread` a text that nobody has opened. Days ago 0 is today; a time later than now is moved to just now.
+`unread` a text that nobody has opened. Days ago 0 is today.
 """
 
 from __future__ import annotations

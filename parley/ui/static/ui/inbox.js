@@ -42,6 +42,7 @@ function opened({ focus = false } = {}) {
   for (const row of $$(".conversation[aria-current]")) row.removeAttribute("aria-current");
   for (const row of $$(`.conversation[data-client="${CSS.escape(openId())}"]`)) row.setAttribute("aria-current", "true");
   show(paneOfAddress());
+  document.title = `${$("#thread-title")?.textContent ?? "Inbox"} · Parley`;
   toEnd();
   compose($("#composer"), { sent });
   if (focus) (phone.matches ? $("#thread-title a") : $("#composer textarea"))?.focus({ preventScroll: true });

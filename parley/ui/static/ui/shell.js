@@ -84,6 +84,17 @@ export function say(title, words = "") {
   region().append(toast);
 }
 
+/* ---- The bell opens a panel where there is room for one; on a phone it is a page. */
+document.addEventListener("click", async (e) => {
+  const bell = e.target.closest("[data-bell]"), panel = document.getElementById("bell-panel");
+  if (!bell || e.ctrlKey || e.metaKey || e.shiftKey || matchMedia("(width < 45rem)").matches) return;
+  e.preventDefault();
+  await htmx.ajax("GET", bell.href, { target: panel, swap: "innerHTML", source: panel });
+  if (!panel.hasChildNodes()) return location.assign(bell.href);
+  panel.showPopover({ source: bell });
+  panel.querySelector("a, button")?.focus();
+});
+
 /* ---- A request that got no answer. Forms with data-keeps tell their own story. */
 document.addEventListener("htmx:response:error", (e) => {
   const { status } = e.detail.ctx.response;

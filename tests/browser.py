@@ -1,0 +1,94 @@
+"""A real Chromium for the tests that walk through Parley as a person does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client as Session
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from parley.businesses.models import User
+from tests.world import World
+
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESK, PHONE = (1440, 900), (390, 844)
+LOOKS = [(size, theme) for size in ("desk", "phone") for theme in ("light", "dark")]
+AA = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def chromium(django_db_setup: None) -> Iterator[Browser]:
+    """One browser for a module's tests; the next module may have a loop of its own."""
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright's loop runs in this thread, which Django takes for an asynchronous view.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, web: World) -> Iterator[Visit]:
+    """`visit("/clients", juniper.owner.user, size="phone", theme="dark")`: a page, signed in if a user is given.
+
+    A script that failed, or something the policy forbade, fails the test.
+    """
+    contexts: list[BrowserContext] = []
+    troubles: list[str] = []
+
+    def open_page(
+        address: str, user: User | None = None, *, size: str = "desk", theme: str = "light", **more: Any
+    ) -> Page:
+        width, height = PHONE if size == "phone" else DESK
+        touch = {"has_touch": True, "is_mobile": True} if size == "phone" else {}
+        context = chromium.new_context(
+            base_url=web.url,
+            viewport={"width": width, "height": height},
+            color_scheme=theme,  # type: ignore[arg-type]
+            reduced_motion="reduce",
+            **touch,
+            **more,
+        )
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        if user:
+            session = Session()
+            session.force_login(user)
+            key = session.cookies[settings.SESSION_COOKIE_NAME].value
+            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": key, "url": web.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda said: "Content Security Policy" in said.text and troubles.append(said.text))
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def assert_accessible(page: Page) -> None:
+    """No issue of WCAG 2.2 AA that axe can find."""
+    found = Axe().run(page, options=AA).response["violations"]
+    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
+
+
+def quick_actions(page: Page, action: str) -> None:
+    page.locator("[data-opens='#quick-actions']:visible").click()
+    page.get_by_role("menuitem", name=action).click()
