@@ -120,6 +120,12 @@ class Network:
         """The number is no longer as slow, or fast, as its queue was planned for."""
         self._free_at.pop(number.phone_number, None)
 
+    def forget(self) -> None:
+        """The messages are gone (World.forget_messages): nothing waits behind them any more."""
+        self._free_at.clear()
+        self._ordered.clear()
+        self._held.clear()
+
     def _leave(self, message: Message) -> None:
         if message.is_final or message.sid not in self._world.messages:
             return

@@ -119,7 +119,7 @@ class Sandbox:
         )
         carrier.add("/v2/PhoneNumbers/{number}", GET=Lookups(self.world).fetch)
 
-        truth = Truth(self.world)
+        truth = Truth(self.world, self.network)
         desk = Desk(self.world)
         control = Control(
             self.world, self.sky, self.network, self.webhooks, desk, Handsets(self.world), self.changes

@@ -128,6 +128,15 @@ def test_each_number_has_its_pace(sandbox: Sandbox) -> None:
     assert after - long >= 2.5 / 20
 
 
+def test_nothing_waits_behind_what_was_forgotten(sandbox: Sandbox) -> None:
+    sandbox.own("PUT", "world", {"numbers": [{"phone_number": OURS, "pace": 0.01}]})
+    for n in range(3):
+        sandbox.send(body=str(n))
+    sandbox.own("DELETE", "truth")
+    assert sandbox.ended(sandbox.send(body="afresh").json()["sid"])["status"] == "delivered"
+    assert sandbox.screen() == ["afresh"]
+
+
 def test_what_waits_longer_than_it_is_valid_fails(sandbox: Sandbox) -> None:
     sandbox.own("PUT", "world", {"numbers": [{"phone_number": OURS, "pace": 0.1}]})
     sandbox.ended(sandbox.send(body="first").json()["sid"])

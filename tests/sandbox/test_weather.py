@@ -18,6 +18,7 @@ from tests.sandbox.conftest import MAYA, Receiver, Sandbox, wait_for
         ({"fail_share": 3}, "fail_share"),
         ({"fail_share": True}, "fail_share"),
         ({"fail_code": 1}, "fail_code"),
+        ({"fail_code": []}, "fail_code"),
         ({"delivery_seconds": 2}, "delivery_seconds"),
         ({"delivery_seconds": [3, 1]}, "delivery_seconds"),
         ({"slow": 0.6, "garbage": 0.6}, "more than 1"),
