@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_decode = json.JSONDecoder().raw_decode
 
 Record = dict[str, Any]
 
@@ -50,7 +51,7 @@ class Journal:
                     break
                 good += len(line)
                 self.lines += 1
-                yield json.loads(line)
+                yield _decode(line.decode())[0]
         os.truncate(self._path, good)
 
     def append(self, kind: str, record: Record) -> None:

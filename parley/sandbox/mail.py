@@ -188,7 +188,7 @@ class Mailbox:
         return Response(200, html.encode("utf-8", "replace"), b"text/html; charset=utf-8", _HTML_HEADERS)
 
     def _found(self, id: str) -> Mail | None:
-        if not (id.isascii() and id.isdecimal()):
+        if not (id.isascii() and id.isdecimal() and len(id) < 10):
             raise BadRequest("a mail's id is a number")
         return self._mails.get(int(id))
 

@@ -74,7 +74,7 @@ class Sandbox:
         self.sky = Sky()
         self.webhooks = Webhooks(AUTH_TOKEN)
         self.media = MediaFetcher()
-        self.network = Network(self.world, self.sky, self.webhooks, self.media)
+        self.network = Network(self.world, self.sky, self.webhooks, self.media, self.changes)
         self._requests: list[float] = []
         self._carrier = Routes()
         self._own = Routes()
@@ -119,7 +119,7 @@ class Sandbox:
         )
         carrier.add("/v2/PhoneNumbers/{number}", GET=Lookups(self.world).fetch)
 
-        truth = Truth(self.world)
+        truth = Truth(self.world, self.network)
         desk = Desk(self.world)
         control = Control(
             self.world, self.sky, self.network, self.webhooks, desk, Handsets(self.world), self.changes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import time
 from collections import Counter
@@ -37,8 +38,12 @@ class World:
         self.history: dict[str, OldText] = {}
         self.counts: Counter[str] = Counter()
         self._order = 0
+        # Nothing made here is garbage; looking for some, again and again, took half of the time.
+        gc.disable()
         for record in journal.replay():
             self._recall(record)
+        gc.freeze()
+        gc.enable()
         if journal.lines > 1000 + 2 * len(self.messages):
             self._compact()
 

@@ -71,6 +71,7 @@ function options(select, entries, chosen) {
 const at = (seconds, style) => new Intl.DateTimeFormat(locale, style).format(new Date(seconds * 1000));
 const clockTime = (seconds) => at(seconds, { hour: "numeric", minute: "2-digit" });
 const sameDay = (a, b) => new Date(a * 1000).toDateString() === new Date(b * 1000).toDateString();
+const withoutHalf = (time) => time.replace(/\s?[AP]M$/i, "");
 const plain = (number) => number.replace(/^\+1(\d{3})(\d{3})(\d{4})$/, "$1 $2 $3");
 const sentence = (code) => (code ? code[0] + code.slice(1).toLowerCase().replaceAll("_", " ") : "");
 
@@ -296,14 +297,16 @@ function showLog({ rows }) {
 
 function logRow(row) {
   const made = document.createElement("tr");
-  const time = at(row.at, { hour: "numeric", minute: "2-digit", second: "2-digit" });
+  const time = withoutHalf(at(row.at, { hour: "numeric", minute: "2-digit", second: "2-digit" }));
   for (const words of [time, plain(row.from), plain(row.to), row.parts]) made.append(element("td", words));
   const state = element("span", row.state, { className: "status" });
   state.dataset.tone = row.tone;
   state.prepend(icon({ good: "checks", danger: "alert", pending: "clock", quiet: "info" }[row.tone]));
   const cell = document.createElement("td");
   cell.append(state);
-  made.append(cell, element("td", row.words, { className: "words" }));
+  const words = element("td", "", { className: "words" });
+  words.append(element("span", row.words));
+  made.append(cell, words);
   return made;
 }
 
@@ -344,7 +347,7 @@ async function refresh(changed) {
 }
 
 function tick() {
-  $("clock").textContent = at(Date.now() / 1000, { hour: "numeric", minute: "2-digit" }).replace(/\s?[AP]M$/i, "");
+  $("clock").textContent = withoutHalf(clockTime(Date.now() / 1000));
 }
 
 const events = new EventSource("/sandbox/events");
