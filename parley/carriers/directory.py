@@ -12,10 +12,5 @@ def configured() -> dict[str, Carrier]:
     """Each carrier by its name, new: its connections belong to the event loop that first uses them."""
     carriers: dict[str, Carrier] = {}
     if settings.TWILIO["account_sid"]:
-        carriers["twilio"] = Twilio(
-            settings.TWILIO["account_sid"],
-            settings.TWILIO["auth_token"],
-            api_url=settings.TWILIO["api_url"],
-            timeout=settings.CALL_TIMEOUT,
-        )
+        carriers["twilio"] = Twilio(**settings.TWILIO, timeout=settings.CALL_TIMEOUT)
     return carriers
