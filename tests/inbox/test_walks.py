@@ -276,7 +276,6 @@ def test_a_long_list_loads_as_one_scrolls(visit: Visit, juniper: House) -> None:
     seen = rows.count()
     assert seen < 100
     while seen < 100:
-        rows.last.scroll_into_view_if_needed()
         page.locator("#conversations").evaluate("list => list.scrollTop = list.scrollHeight")
         expect(rows.nth(seen)).to_be_attached()
         seen = rows.count()
@@ -325,7 +324,7 @@ def test_on_a_phone_one_pane_at_a_time(visit: Visit, juniper: House) -> None:
     page.locator(".conversation").click()
     expect(bubble(page, "Hello")).to_be_visible()
     expect(page.locator(".tabbar")).to_be_hidden()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Maya Okafor")
+    expect(page.locator("#thread-title")).to_have_attribute("aria-level", "1")
     until(lambda: Conversation.objects.get().unread == 0)
     page.get_by_role("button", name="Client details").click()
     expect(page.locator("#client-summary")).to_be_visible()
