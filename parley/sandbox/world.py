@@ -40,8 +40,7 @@ class World:
         self._order = 0
         # Nothing made here is garbage; looking for some, again and again, took half of the time.
         gc.disable()
-        for record in journal.replay():
-            self._recall(record)
+        journal.replay(self._recall)
         gc.freeze()
         gc.enable()
         if journal.lines > 1000 + 2 * len(self.messages):
@@ -235,7 +234,8 @@ class World:
             case "handset":
                 self.handsets[record["phone_number"]] = Handset(**record)
             case "history":
-                self.history[record.pop("key")] = OldText(**record)
+                key = record.pop("key")
+                self.history[key] = OldText(**record)
             case "picture":
                 self.pictures[record["sid"]] = Picture(**record)
             case "block":

@@ -16,6 +16,18 @@ import requests
 
 from tests.sandbox.conftest import LOCAL, MAYA, OURS, ROOT, Receiver, Sandbox, wait_for
 
+VERIFICATION = {
+    "BusinessName": "Alder Physio",
+    "BusinessWebsite": "https://alder.example",
+    "NotificationEmail": "a@alder.example",
+    "UseCaseCategories": ["CUSTOMER_CARE", "MARKETING"],
+    "UseCaseSummary": "Appointments",
+    "ProductionMessageSample": "Your visit is at 2:45 PM.",
+    "OptInImageUrls": "https://alder.example/i.png",
+    "OptInType": "WEB_FORM",
+    "MessageVolume": "1,000",
+}
+
 
 def test_a_row_tells_all(sandbox: Sandbox) -> None:
     answer = sandbox.send(body="Grüße & Küsse", StatusCallback="http://127.0.0.1:9/r/1?a=b")
@@ -121,6 +133,17 @@ def test_another_site_may_not_play_with_the_world(sandbox: Sandbox) -> None:
 def test_a_restart_forgets_nothing(own_sandbox: Sandbox, receiver: Receiver, how: signal.Signals) -> None:
     sandbox = own_sandbox
     sandbox.text("STOP", handset="+15035550131")
+    old = {"from": MAYA, "to": OURS, "body": "Old", "at": "2026-01-01T10:00:00Z"}
+    sandbox.own("PUT", "world", {"history": [old]})
+    kept = sandbox.rest("POST", "IncomingPhoneNumbers.json", {"AreaCode": "833"}).json()
+    released = sandbox.rest("POST", "IncomingPhoneNumbers.json", {"AreaCode": "833"}).json()
+    sandbox.rest("DELETE", f"IncomingPhoneNumbers/{released['sid']}.json")
+    form = {**VERIFICATION, "TollfreePhoneNumberSid": kept["sid"]}
+    verification = sandbox.rest("POST", "/v1/Tollfree/Verifications", form).json()["sid"]
+    sandbox.own("POST", f"verifications/{verification}/reject", {"reason": "name"})
+    verified = sandbox.rest("GET", f"/v1/Tollfree/Verifications/{verification}").json()
+    redacted = sandbox.ended(sandbox.send(body="secret").json()["sid"])["sid"]
+    sandbox.rest("POST", f"Messages/{redacted}.json", {"Body": ""})
     done = sandbox.ended(sandbox.send(body="done").json()["sid"])
     photo = sandbox.text("", media=["sample"])
     sandbox.weather(delivery_seconds=[600, 600])
@@ -137,6 +160,10 @@ def test_a_restart_forgets_nothing(own_sandbox: Sandbox, receiver: Receiver, how
         key: value for key, value in done.items() if key != "webhooks"
     }
     assert sandbox.send(to="+15035550131").json()["code"] == 21610
+    assert sandbox.screen()[0] == "Old"
+    assert sandbox.rest("GET", f"Messages/{redacted}.json").json()["body"] == ""
+    again = sandbox.rest("GET", f"/v1/Tollfree/Verifications/{verification}").json()
+    assert {**again, "url": ""} == {**verified, "url": ""}
     assert len(sandbox.rest("GET", f"Messages/{photo}/Media.json").json()["media_list"]) == 1
     row = sandbox.ended(flying)
     assert (row["status"], row["shown"]) == ("delivered", 1)
@@ -144,6 +171,17 @@ def test_a_restart_forgets_nothing(own_sandbox: Sandbox, receiver: Receiver, how
     sandbox.stop()
     sandbox.start()
     assert sandbox.row(flying)["status"] == "delivered"
+
+
+def test_a_journal_that_cannot_be_read_is_said_plainly(tmp_path: Path) -> None:
+    folder = tmp_path / "sandbox"
+    folder.mkdir()
+    (folder / "journal.jsonl").write_text('{"k":"number","shape":"another"}\n')
+    done = start_and_fail(
+        {"PARLEY_SANDBOX_PORT": "0", "PARLEY_MAILBOX_PORT": "0", "PARLEY_DATA": str(tmp_path)}
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"sandbox: line 1 of {folder / 'journal.jsonl'} cannot be read")
 
 
 def test_a_hundred_thousand_messages_come_back_fast(own_sandbox: Sandbox) -> None:

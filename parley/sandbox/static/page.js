@@ -93,7 +93,9 @@ const loadPeople = latest(
     if (phone && !known) phones.unshift([phone, phone]);
     if (!phone) phones.unshift(["", "No phone yet"]);
     options($("phone"), [...phones, ["new", "New number"]], phone ?? "");
-    const numbers = people.numbers.map((n) => [n.phone_number, n.owner ? `${n.owner}, ${n.national}` : n.national]);
+    const owners = people.numbers.map((n) => n.owner);
+    const alone = (owner) => owners.filter((other) => other === owner).length === 1;
+    const numbers = people.numbers.map((n) => [n.phone_number, [n.owner, n.owner && alone(n.owner) ? "" : n.national].filter(Boolean).join(", ")]);
     options($("partner"), numbers.length ? numbers : [["", "No number yet"]], partner ?? numbers[0]?.[0]);
     $("account-sid").textContent = people.account_sid;
     $("auth-token").textContent = people.auth_token;
