@@ -52,7 +52,9 @@ def demo() -> Iterator[Demo]:
             )
         try:
             _wait(f"http://127.0.0.1:{port}/healthz", process, Path(folder) / "up.log")
-            yield Demo(f"http://localhost:{port}", f"http://127.0.0.1:{sandbox}", f"http://127.0.0.1:{mailbox}")
+            yield Demo(
+                f"http://localhost:{port}", f"http://127.0.0.1:{sandbox}", f"http://127.0.0.1:{mailbox}"
+            )
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
