@@ -167,7 +167,7 @@ def test_a_restart_forgets_nothing(own_sandbox: Sandbox, receiver: Receiver, how
     assert len(sandbox.rest("GET", f"Messages/{photo}/Media.json").json()["media_list"]) == 1
     row = sandbox.ended(flying)
     assert (row["status"], row["shown"]) == ("delivered", 1)
-    assert receiver.calls[-1].form["MessageStatus"] == "delivered"
+    wait_for(lambda: receiver.calls and receiver.calls[-1].form["MessageStatus"] == "delivered")
     sandbox.stop()
     sandbox.start()
     assert sandbox.row(flying)["status"] == "delivered"
