@@ -33,11 +33,15 @@ log = logging.getLogger(__name__)
 LANES_AT_ONCE = 64
 # How much of a paced number's work one claim takes: a worker that dies leaves at most this much in doubt.
 HORIZON = 1.0
+# The next share is taken this much before its turn, so that between two shares the number does not fall behind.
+AHEAD = 0.5
 
 LOCK_LANES = """
-    SELECT l.number_id, n.number, n.pace, n.carrier
+    SELECT l.number_id, n.number, n.pace, n.carrier,
+           extract(epoch FROM greatest(l.next_at - clock_timestamp(), interval '0'))::float8 AS ahead
     FROM messaging_lane l JOIN numbers_phonenumber n ON n.id = l.number_id
-    WHERE l.next_at <= clock_timestamp() AND n.paused = '' AND n.carrier = ANY(%(carriers)s)
+    WHERE l.next_at <= clock_timestamp() + %(ahead)s * interval '1 second'
+      AND n.paused = '' AND n.carrier = ANY(%(carriers)s)
       AND EXISTS (
           SELECT 1 FROM messaging_outbox o WHERE o.number_id = l.number_id AND o.run_at <= clock_timestamp()
       )
@@ -115,7 +119,9 @@ class Claimed:
 async def claim(db: Db, *, room: int, carriers: Sequence[str], lease: float) -> list[Claimed]:
     """Take at most `room` texts that are due, each lane at its pace. Commits with the caller's transaction."""
     lanes = await (
-        await db.execute(LOCK_LANES, {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room)})
+        await db.execute(
+            LOCK_LANES, {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room), "ahead": AHEAD}
+        )
     ).fetchall()
     if not lanes:
         return []
@@ -138,7 +144,7 @@ async def claim(db: Db, *, room: int, carriers: Sequence[str], lease: float) -> 
                 row.body,
                 lane.carrier,
                 row.tries,
-                used[row.number_id],
+                lane.ahead + used[row.number_id],
                 now,
             )
         )

@@ -7,6 +7,7 @@ Times are shown in the business's zone, which the context processor `shell` give
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, tzinfo
+from functools import cache
 from typing import Any
 
 from django import template
@@ -19,7 +20,9 @@ from django.utils.safestring import SafeString, mark_safe
 register = template.Library()
 
 
+# A list of conversations asks for the same few drawings hundreds of times.
 @register.simple_tag
+@cache
 def icon(name: str, size: str = "") -> SafeString:
     """`{% icon "send" %}`: one of the sprite's drawings, silent for screen readers. `size` is a CSS length."""
     style = format_html(' style="--icon: {}"', size) if size else ""

@@ -37,6 +37,11 @@ document.addEventListener("click", (e) => {
   }
 });
 
+/* Older messages come when somebody scrolls up to them. */
+document.addEventListener("scroll", (e) => {
+  if (e.target === log() && log().scrollTop < log().clientHeight / 2 && $("#earlier a")) htmx.trigger($("#earlier a"), "earlier");
+}, true);
+
 /* ---- Opening a conversation in place */
 function opened({ focus = false } = {}) {
   for (const row of $$(".conversation[aria-current]")) row.removeAttribute("aria-current");
@@ -82,12 +87,22 @@ function toEnd() {
   if (log()) log().scrollTop = log().scrollHeight;
 }
 
+/* As the server wrote it: without what htmx and we have added since. */
+function bare(node) {
+  const copy = node.cloneNode(true);
+  for (const el of [copy, ...copy.querySelectorAll("*")]) {
+    for (const name of ["data-htmx-powered", "data-new"]) el.removeAttribute(name);
+    el.classList.remove("htmx-added", "htmx-request");
+  }
+  return copy;
+}
+
 /** Put keyed elements among the children of `parent`, in the order of their keys; same ids are replaced. */
-function merge(parent, elements, { descending = false, within = "[data-key]" } = {}) {
+function merge(parent, elements, { descending = false, within = "[data-key]", page = false } = {}) {
   const after = (a, b) => (descending ? a < b : a > b);
   for (const el of elements) {
     const old = document.getElementById(el.id);
-    if (old?.isEqualNode(el)) continue;
+    if (old && bare(old).isEqualNode(el) && old.parentElement === parent) continue;
     if (old && old.dataset.key === el.dataset.key && old.parentElement === parent) {
       old.replaceWith(el);
     } else {
@@ -97,10 +112,10 @@ function merge(parent, elements, { descending = false, within = "[data-key]" } =
       else if (descending) {
         /* Below the last row that is shown: it comes with the next page. */
         const more = $(":scope > [data-more]", parent);
-        if (more) continue;
-        parent.append(el);
+        if (more && !page) continue;
+        if (more) more.before(el); else parent.append(el);
       } else parent.append(el);
-      if (!old) el.dataset.new = "";
+      if (!old && !page) el.dataset.new = "";
     }
     htmx.process(el);
   }
@@ -109,13 +124,13 @@ function merge(parent, elements, { descending = false, within = "[data-key]" } =
 const swaps = {
   /* Messages and days. Whoever reads at the end stays there; whoever reads further up is not moved. */
   lines(target, fragment) {
-    const ol = fragment.firstElementChild, end = atEnd(), first = target.firstElementChild;
-    const top = first?.getBoundingClientRect().top;
+    const ol = fragment.firstElementChild, end = atEnd(), id = $(".message", target)?.id;
+    const top = () => document.getElementById(id)?.getBoundingClientRect().top ?? 0, before = top();
     merge(target, [...ol.children]);
     if (ol.dataset.since) target.dataset.since = ol.dataset.since;
     if (ol.dataset.unread) thread().dataset.unread = ol.dataset.unread;
     if (ol.dataset.since && end) toEnd();
-    else if (first?.isConnected) log().scrollTop += first.getBoundingClientRect().top - top;
+    else log().scrollTop += top() - before;
     compose.arrived?.();
     queueMicrotask(read);
   },
@@ -128,6 +143,11 @@ const swaps = {
       if (focused) $(`#${CSS.escape(row.id)}`)?.focus({ preventScroll: true });
     }
   },
+};
+swaps.more = (link, fragment) => {
+  const part = link.parentElement, next = $("[data-more]", fragment);
+  merge(part, $$(".conversation", fragment), { descending: true, within: ".conversation", page: true });
+  if (next) { link.replaceWith(next); htmx.process(next); } else link.remove();
 };
 htmx.registerExtension("inbox", {
   handle_swap: (style, target, fragment) => {
@@ -165,6 +185,8 @@ async function sent(id) {
 }
 
 /* ---- Search: an empty field shows the list again, and the filters take their part */
+const searching = () => list().toggleAttribute("data-searching", Boolean($("#search").value.trim()));
+document.addEventListener("input", (e) => { if (e.target.id === "search") searching(); });
 $("#search").form.addEventListener("submit", (e) => { e.preventDefault(); htmx.trigger($("#search"), "search"); });
 document.addEventListener("htmx:config:request", (e) => {
   const { ctx } = e.detail;
@@ -179,5 +201,6 @@ document.addEventListener("click", (e) => {
   if (compose.byEmail?.($(".bubble", li).innerText, $(".record", li)?.lastChild.textContent ?? "")) e.preventDefault();
 });
 
+searching();
 inbox().dataset.query = location.pathname === "/inbox" ? location.search : "";
 opened();

@@ -61,6 +61,7 @@ function hear({ event, data, to }) {
   clearTimeout(timer);
   lost = false;
   offline(false);
+  document.body.setAttribute("data-connected", "");
   if (event === "change") {
     const { c, n } = JSON.parse(data);
     refresh(c, { news: n });
@@ -80,6 +81,7 @@ if (tabs) tabs.onmessage = (e) => hear(e.data);
 function sayLost() {
   if (lost) return;
   lost = true;
+  document.body.removeAttribute("data-connected");
   timer = setTimeout(() => offline(true), navigator.onLine ? QUIET : 0);
 }
 function offline(on) {
