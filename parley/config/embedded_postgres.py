@@ -282,7 +282,9 @@ class EmbeddedPostgres:
                 f"{self.home}. Set PARLEY_DATA to a folder that it can, such as {SHARED / 'data'}."
             )
         SHARED.mkdir(mode=0o755, parents=True, exist_ok=True)
-        new_home = tempfile.mkdtemp(prefix=f"{self.folder.name}-", dir=SHARED)
+        new_home = Path(tempfile.mkdtemp(prefix=f"{self.folder.name}-", dir=SHARED))
+        # For whoever finds it here after the link has gone: nobody else may throw a database away.
+        (new_home / "belongs-to").write_text(f"{self.folder}\n")
         self.folder.rmdir()
         self.folder.symlink_to(new_home)
 

@@ -168,6 +168,7 @@ def test_root_with_a_closed_home_gets_a_folder_that_postgresql_can_reach(folder:
         with server:
             assert server.folder.is_symlink()
             assert server.home.is_relative_to(SHARED)
+            assert (server.home / "belongs-to").read_text() == f"{server.folder}\n"
             keep(server)
         assert closed.stat().st_mode & 0o777 == 0o700, "nobody's home is opened for this"
         with EmbeddedPostgres(closed / "postgres", fast=True) as again:
