@@ -89,8 +89,10 @@ def test_a_programs_own_children_go_with_it(tiny: Tiny) -> None:
 
 
 def test_a_program_that_ignores_sigterm_is_killed_by_a_second_ctrl_c(tiny: Tiny) -> None:
-    stubborn = "import signal\nsignal.signal(15, lambda *a: print('no'))\nwhile True: signal.pause()"
-    run = tiny(programs={"stubborn": f"print('deaf', flush=True)\n{stubborn}"})
+    stubborn = (
+        "import signal\nsignal.signal(15, lambda *a: print('no'))\nprint('deaf')\nwhile True: signal.pause()"
+    )
+    run = tiny(programs={"stubborn": stubborn})
     run.says("deaf")
     run.says("everything answers")
     family = run.family()
