@@ -33,7 +33,9 @@ class Adapter(DefaultAccountAdapter):
             super().send_mail(template_prefix, email, context)
         except (SMTPException, OSError) as trouble:
             log.error("The mail server did not take a sign-in email: %s", type(trouble).__name__)
-            raise ImmediateHttpResponse(render(self.request, "account/email_trouble.html", status=503)) from None
+            raise ImmediateHttpResponse(
+                render(self.request, "account/email_trouble.html", status=503)
+            ) from None
 
     def format_email_subject(self, subject: str) -> str:
         return subject

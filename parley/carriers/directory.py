@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 
 from parley.carriers.base import Carrier
@@ -12,10 +14,6 @@ def configured() -> dict[str, Carrier]:
     """Each carrier by its name, new: its connections belong to the event loop that first uses them."""
     carriers: dict[str, Carrier] = {}
     if settings.TWILIO["account_sid"]:
-        carriers["twilio"] = Twilio(
-            settings.TWILIO["account_sid"],
-            settings.TWILIO["auth_token"],
-            api_url=settings.TWILIO["api_url"],
-            timeout=settings.CALL_TIMEOUT,
-        )
+        account: dict[str, Any] = settings.TWILIO
+        carriers["twilio"] = Twilio(**account, timeout=settings.CALL_TIMEOUT)
     return carriers

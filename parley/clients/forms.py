@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from parley.businesses.models import Business
 from parley.clients.models import Client
 from parley.live.nudges import nudge
-from parley.sms.numbers import BadNumber, parse, pretty
+from parley.sms.numbers import BadNumber, Country, parse, pretty
 
 MOST_TAGS = 20
 LONGEST_TAG = 40
@@ -30,7 +30,9 @@ def clean_tag(typed: str) -> str:
     """One tag as it is kept. Raises ValidationError."""
     tag = one_line(typed)
     if len(tag) > LONGEST_TAG:
-        raise ValidationError(f"“{tag[:LONGEST_TAG]}…” is too long for a tag. The most is {LONGEST_TAG} characters.")
+        raise ValidationError(
+            f"“{tag[:LONGEST_TAG]}…” is too long for a tag. The most is {LONGEST_TAG} characters."
+        )
     return tag
 
 
@@ -72,9 +74,13 @@ class ClientForm(forms.Form):
     email = forms.CharField(
         label="Email",
         required=False,
-        widget=forms.TextInput({"type": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            {"type": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
+        ),
     )
-    tags = forms.CharField(label="Tags", required=False, help_text="Put commas between them: Balayage, New mom")
+    tags = forms.CharField(
+        label="Tags", required=False, help_text="Put commas between them: Balayage, New mom"
+    )
     good_to_know = forms.CharField(
         label="Good to know",
         required=False,
@@ -112,7 +118,7 @@ class ClientForm(forms.Form):
             # A number that texted in may be one that could not be typed in.
             return self.client.phone
         try:
-            phone = parse(typed, self.business.country) if typed else ""
+            phone = parse(typed, cast(Country, self.business.country)) if typed else ""
         except BadNumber as bad:
             raise ValidationError(bad.words) from None
         if self.client and self.client.texting == Client.Texting.STOPPED and phone != self.client.phone:
@@ -131,7 +137,9 @@ class ClientForm(forms.Form):
             try:
                 validate_email(email)
             except ValidationError:
-                raise ValidationError("That isn’t a whole email address. One looks like maya@example.com.") from None
+                raise ValidationError(
+                    "That isn’t a whole email address. One looks like maya@example.com."
+                ) from None
             if len(email) > 254:
                 raise ValidationError("That email address is too long to exist. The most is 254 characters.")
         return email

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from parley.businesses.access import MemberRequest, for_members
 from parley.clients.forms import ClientForm, add_tag, clean_tag, tell_open_pages
-from parley.clients.models import Client
+from parley.clients.models import ClientQuerySet
 from parley.ui.dialogs import leave_for, render_sheet
 
 PAGE = 50
@@ -25,8 +25,8 @@ PAGE = 50
 def clients(request: MemberRequest) -> HttpResponse:
     """Everybody by name, or those whose name, number or email matches `q`; `after` is the last one already shown."""
     q = " ".join(request.GET.get("q", "").split())[:100]
-    everybody = request.member.business.clients.all()
-    found = everybody.matching(q) if q else everybody  # type: ignore[attr-defined]
+    everybody: ClientQuerySet = request.member.business.clients.all()  # type: ignore[assignment]
+    found = everybody.matching(q) if q else everybody
     if after := request.GET.get("after"):
         last = get_object_or_404(everybody, pk=_id(after))
         # Written so that the index `clients_page` is entered at its place and read from there.
@@ -34,7 +34,12 @@ def clients(request: MemberRequest) -> HttpResponse:
             Q(sort_name__gte=last.sort_name) & (Q(sort_name__gt=last.sort_name) | Q(id__gt=last.id))
         )
     rows = list(found.by_name().select_related("conversation")[: PAGE + 1])
-    context = {"place": "clients", "q": q, "clients": rows[:PAGE], "more": rows[PAGE - 1] if rows[PAGE:] else None}
+    context = {
+        "place": "clients",
+        "q": q,
+        "clients": rows[:PAGE],
+        "more": rows[PAGE - 1] if rows[PAGE:] else None,
+    }
     if request.headers.get("HX-Target") == "li#more":
         return render(request, "clients/_rows.html", context)
     if request.headers.get("HX-Target") == "section#found":
@@ -89,14 +94,19 @@ def client_tags(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     try:
         tags = add_tag(client.tags, clean_tag(typed))
     except ValidationError as wrong:
-        problem, tags = wrong.message, client.tags
+        problem, tags = str(wrong.message), client.tags
     tags = [tag for tag in tags if tag != request.POST.get("remove")]
     if tags != client.tags:
         client.tags = tags
         client.save(update_fields=["tags"])
         tell_open_pages(client)
     if request.headers.get("HX-Request"):
-        context = {"client": client, "problem": problem, "typed": typed if problem else "", "adding": bool(typed)}
+        context = {
+            "client": client,
+            "problem": problem,
+            "typed": typed if problem else "",
+            "adding": bool(typed),
+        }
         return render(request, "clients/_tags.html", context)
     if problem:
         messages.error(request, problem, extra_tags="alert")

@@ -149,8 +149,10 @@ SANDBOX_URL = env.sandbox_url
 TWILIO = {
     "account_sid": env.twilio_account_sid,
     "auth_token": env.twilio_auth_token,
-    "api_url": env.twilio_api_url,
 }
+if env.twilio_api_url != "https://api.twilio.com":
+    # The sandbox stands in for all of Twilio's hosts: none of them may be called by accident.
+    TWILIO |= dict.fromkeys(("api_url", "messaging_url", "lookups_url"), env.twilio_api_url)
 # Every wait of the two roads is multiplied by this; below 1 only where a test has no minutes to spend.
 PATIENCE = env.patience
 CALL_TIMEOUT = 20.0 * PATIENCE

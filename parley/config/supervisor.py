@@ -48,27 +48,31 @@ class Port:
 
 @dataclass(frozen=True)
 class Program:
-    """A command. `health` is an address that answers once it is ready; without one it is ready at once."""
+    """A command that must always run; or, if `once`, run to its end and succeed.
+
+    `health` is an address that answers when it is ready; without one it is ready at once.
+    """
 
     name: str
     command: tuple[str, ...]
     health: str | None = None
+    once: bool = False
 
 
 @dataclass(frozen=True)
 class House:
     """All that one machine runs.
 
-    In this order: the `guests` and the database; when both answer, the `steps`, run to their end one by one;
-    the `programs`. `steps` is given the children's environment when the database answers, so that it can
-    leave out what is done already.
+    First the `guests`, who know nothing of the database, and the database. When all answer, the `stages` one
+    after another: a stage's programs start together, and the next begins when all of them are ready or done.
+    `stages` is given the children's environment when the database answers, so that it can leave out what is
+    done already.
     """
 
     data: Path
     database: EmbeddedPostgres | None
     variables: Mapping[str, str]
-    steps: Callable[[Mapping[str, str]], Sequence[Program]]
-    programs: Sequence[Program]
+    stages: Callable[[Mapping[str, str]], Sequence[Sequence[Program]]]
     guests: Sequence[Program] = ()
     ports: Sequence[Port] = ()
     welcome: str = ""
@@ -97,10 +101,11 @@ class _Child:
 
 @dataclass
 class _Kept:
-    """A program that must always run: its child now, and how it fared."""
+    """A program of the house: its child now, and how it fared."""
 
     program: Program
     child: _Child | None = None
+    done: bool = False
     deaths: int = 0
     not_before: float = 0.0
 
@@ -131,6 +136,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._asked_to_stop = 0
         self._asked_at = 0.0
+        self._stopping = False
         self._database_deaths = 0
         self._database_not_before = 0.0
 
@@ -160,16 +166,14 @@ class Supervisor:
 
     def _raise_the_house(self) -> None:
         house = self._house
-        # Guests know nothing of the database: they get ready while it starts.
         self._keep(house.guests)
         if house.database is not None:
             house.database.start()
             self._variables["DATABASE_URL"] = house.database.url
         self._until_ready()
-        for step in house.steps(self._variables):
-            self._run_to_its_end(step)
-        self._keep(house.programs)
-        self._until_ready()
+        for stage in house.stages(self._variables):
+            self._keep(stage)
+            self._until_ready()
         if house.welcome:
             self._output.line("", house.welcome)
 
@@ -259,7 +263,7 @@ class Supervisor:
 
     def _turn(self, at_most: float) -> None:
         """Wait `at_most` seconds for something to happen, then mend what is broken. Raises _Stop."""
-        starts_at = [kept.not_before for kept in self._kept if kept.child is None]
+        starts_at = [kept.not_before for kept in self._kept if kept.child is None and not kept.done]
         self._listen(max(0.0, min([at_most, *(at - time.monotonic() for at in starts_at)])))
         if self._asked_to_stop:
             raise _Stop
@@ -287,16 +291,9 @@ class Supervisor:
 
     def _is_ready(self, kept: _Kept) -> bool:
         child = kept.child
-        if child is not None and not child.ready:
+        if child is not None and not child.ready and not kept.program.once:
             child.ready = child.program.health is None or _answers(child.program.health)
-        return child is not None and child.ready
-
-    def _run_to_its_end(self, step: Program) -> None:
-        child = self._start(step)
-        while child in self._children:
-            self._turn(1.0)
-        if child.process.returncode:
-            raise Broken(f"{step.name} did not succeed ({_ending(child.process.returncode)}).")
+        return kept.done or (child is not None and child.ready)
 
     # Children
 
@@ -359,17 +356,23 @@ class Supervisor:
 
     def _note_death(self, kept: _Kept, child: _Child) -> None:
         kept.child = None
+        if self._stopping or self._asked_to_stop:
+            return
+        if kept.program.once:
+            kept.done = child.process.returncode == 0
+            if not kept.done:
+                raise Broken(f"{kept.program.name} did not succeed ({_ending(child.process.returncode)}).")
+            return
         now = time.monotonic()
         kept.deaths = 1 if now - child.started > STEADY_AFTER else kept.deaths + 1
         kept.not_before = now + _pause(kept.deaths)
-        if not self._asked_to_stop:
-            ending = _ending(child.process.returncode)
-            self._output.line(
-                kept.program.name, f"ended ({ending}); it starts again in {_pause(kept.deaths):g} s"
-            )
+        ending = _ending(child.process.returncode)
+        self._output.line(
+            kept.program.name, f"ended ({ending}); it starts again in {_pause(kept.deaths):g} s"
+        )
 
     def _mend(self, kept: _Kept) -> None:
-        if kept.child is None and time.monotonic() >= kept.not_before:
+        if kept.child is None and not kept.done and time.monotonic() >= kept.not_before:
             kept.child = self._start(kept.program)
 
     def _mend_database(self) -> None:
@@ -388,6 +391,7 @@ class Supervisor:
     # The end
 
     def _stop_all(self) -> None:
+        self._stopping = True
         guests = {id(guest) for guest in self._house.guests}
         self._end([child for child in self._children if id(child.program) not in guests])
         self._end(list(self._children))

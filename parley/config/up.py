@@ -15,9 +15,9 @@ from parley.config.secret_key import keep_secret_key
 from parley.config.supervisor import Broken, House, Port, Program
 
 
-def parley(name: str, *command: str, health: str | None = None) -> Program:
+def parley(name: str, *command: str, health: str | None = None, once: bool = False) -> Program:
     """One of Parley's own commands, run by this same Python. Without `command` it is called like `name`."""
-    return Program(name, (sys.executable, "-m", "parley", *(command or (name,))), health)
+    return Program(name, (sys.executable, "-m", "parley", *(command or (name,))), health, once)
 
 
 def house(env: Environment) -> House:
@@ -40,12 +40,7 @@ def house(env: Environment) -> House:
         variables=variables(env),
         ports=ports,
         guests=guests,
-        steps=lambda given: steps(given, demo=env.demo),
-        programs=[
-            parley("web", health=f"http://{_reached_at(env.bind)}:{env.port}/healthz"),
-            parley("texts"),
-            parley("jobs"),
-        ],
+        stages=lambda given: stages(env, given),
         welcome=welcome(env),
     )
 
@@ -80,16 +75,22 @@ def variables(env: Environment) -> Mapping[str, str]:
     return given
 
 
-def steps(given: Mapping[str, str], *, demo: bool) -> Sequence[Program]:
-    """What is still to do before the programs may start. Raises Broken if the database does not answer."""
+def stages(env: Environment, given: Mapping[str, str]) -> Sequence[Sequence[Program]]:
+    """What starts after what, on a database that answers. Raises Broken if it does not.
+
+    The sample data comes before the loops that would act on half of it.
+    """
     try:
         migrated = is_current(given["DATABASE_URL"])
     except psycopg.OperationalError as error:
         raise Broken(f"The database cannot be reached: {error}") from None
-    todo = [] if migrated else [parley("migrate")]
-    if demo:
-        todo.append(parley("sample", "manage", "load_sample"))
-    return todo
+    web = parley("web", health=f"http://{_reached_at(env.bind)}:{env.port}/healthz")
+    sample = parley("sample", "manage", "load_sample", once=True)
+    return [
+        [] if migrated else [parley("migrate", once=True)],
+        [web, sample] if env.demo else [web],
+        [parley("texts"), parley("jobs")],
+    ]
 
 
 def welcome(env: Environment) -> str:

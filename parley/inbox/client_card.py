@@ -14,7 +14,7 @@ from django.utils.text import Truncator
 from parley.businesses.access import MemberRequest, for_members
 from parley.businesses.models import Member
 from parley.clients.models import Client
-from parley.messaging.models import Conversation, Message
+from parley.messaging.models import Conversation, Message, MessageQuerySet
 from parley.ui.templatetags.ui import clock
 
 PAGE = 25
@@ -120,12 +120,13 @@ def client_card(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     entries: list[Entry] = []
     more = False
     if conversation:
-        messages, size = conversation.messages.filter(**SHOWN[show][1]), PAGE
+        messages: MessageQuerySet = conversation.messages.filter(**SHOWN[show][1])  # type: ignore[assignment]
+        size = PAGE
         if before := _message(conversation, request.GET.get("before")):
-            messages = messages.before(before)  # type: ignore[attr-defined]
+            messages = messages.before(before)
         if until := _message(conversation, request.GET.get("until")):
             size = max(PAGE, messages.after(until)[:MOST_REFRESHED].count() + 1)
-        newest = list(messages.for_thread().newest_first()[: size + 1])  # type: ignore[attr-defined]
+        newest = list(messages.for_thread().newest_first()[: size + 1])
         entries, more = [Entry(m, client, request.member) for m in newest[:size]], len(newest) > size
     context = {
         "place": "clients",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.contrib import messages
@@ -32,6 +32,16 @@ class Contact:
     @property
     def email_only(self) -> bool:
         return bool(self.client.email) and why_no_texts(self.client) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What step 2 holds."""
+
+    subject: str
+    body: str
+    channel: str
+    client_key: uuid.UUID
 
 
 def contacts(business: Business, q: str) -> list[Contact]:
@@ -63,9 +73,7 @@ def send_message(request: MemberRequest) -> HttpResponse:
     context = {"q": q, "contacts": contacts(request.member.business, q), "chosen": chosen, "problem": problem}
     if request.headers.get("HX-Target") == "div#contacts":
         return render(request, "inbox/send_message/_contacts.html", context)
-    return render_sheet(
-        request, "inbox/send_message/contact.html", context, status=422 if problem else 200
-    )
+    return render_sheet(request, "inbox/send_message/contact.html", context, status=422 if problem else 200)
 
 
 @for_members
@@ -78,25 +86,19 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     client = get_object_or_404(request.member.business.clients, pk=id)
     obstacles = {channel: obstacle(request.member, client, channel) for channel in Message.Channel.values}
     usual = "email" if obstacles["sms"] and not obstacles["email"] else "sms"
-    typed = {
-        "subject": request.POST.get("subject", ""),
-        "body": request.POST.get("body", ""),
-        "channel": request.POST.get("channel", usual),
-        "client_key": _key(request.POST.get("client_key")),
-    }
+    post = request.POST
+    typed = Letter(
+        post.get("subject", ""),
+        post.get("body", ""),
+        post.get("channel", usual),
+        _key(post.get("client_key")),
+    )
     problem: CannotSend | None = None
-    if "by_email" in request.POST:
-        typed["channel"] = "email"
+    if "by_email" in post:
+        typed = replace(typed, channel="email")
     elif request.method == "POST":
         try:
-            message = send(
-                request.member,
-                client,
-                channel=typed["channel"],
-                subject=typed["subject"],
-                body=typed["body"],
-                client_key=typed["client_key"],
-            )
+            message = send(request.member, client, **asdict(typed))
         except CannotSend as cannot:
             problem = cannot
         else:
@@ -106,13 +108,13 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         "typed": typed,
         "obstacles": obstacles,
         # What stands in the way of a channel is said beside it already.
-        "problem": {problem.field: problem.words} if problem and problem.words not in obstacles.values() else {},
+        "problem": {problem.field: problem.words}
+        if problem and problem.words not in obstacles.values()
+        else {},
         "longest_text": LONGEST_TEXT,
         "longest_subject": LONGEST_SUBJECT,
     }
-    return render_sheet(
-        request, "inbox/send_message/letter.html", context, status=422 if problem else 200
-    )
+    return render_sheet(request, "inbox/send_message/letter.html", context, status=422 if problem else 200)
 
 
 def obstacle(member: Member, client: Client, channel: str) -> str | None:

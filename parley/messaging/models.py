@@ -265,6 +265,9 @@ class Outbox(models.Model):
     priority = models.PositiveSmallIntegerField(help_text="0 direct, 1 transactional, 2 marketing.")
     run_at = models.DateTimeField()
     tries = models.PositiveSmallIntegerField(default=0)
+    past = models.BooleanField(
+        default=False, help_text="A member let it go ahead of a text that is in doubt."
+    )
 
     class Meta:
         indexes = [
@@ -304,6 +307,8 @@ class Attempt(models.Model):
     recipient = models.CharField(max_length=16)
     try_number = models.PositiveSmallIntegerField(default=1)
     state = models.CharField(max_length=8, choices=State.choices)
+    # Empty, or the digest of the words where a member sent them past a text in doubt: other words are told apart.
+    apart = models.CharField(max_length=32, blank=True, default="")
     started_at = models.DateTimeField()
     carrier_id = models.CharField(max_length=64, null=True)
     code = models.CharField(max_length=16, blank=True)
@@ -315,7 +320,7 @@ class Attempt(models.Model):
         constraints = [
             # R3: one open attempt for a pair of numbers, or the carrier's log could not tell two texts apart.
             models.UniqueConstraint(
-                fields=["number", "recipient"],
+                fields=["number", "recipient", "apart"],
                 condition=Q(state__in=["sending", "unknown"]),
                 name="one_open_attempt_per_pair",
             ),

@@ -9,17 +9,22 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_decode = json.JSONDecoder().raw_decode
 
 Record = dict[str, Any]
 
 
 class Busy(Exception):
     """Another sandbox is writing to this folder."""
+
+
+class Unreadable(Exception):
+    """The file is damaged, or of another version."""
 
 
 class Journal:
@@ -41,8 +46,8 @@ class Journal:
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def replay(self) -> Iterator[Record]:
-        """Every record, oldest first. A last line that a kill cut short is cut off the file."""
+    def replay(self, recall: Callable[[Record], None]) -> None:
+        """Every record, oldest first. A last line that a kill cut short is cut off. Raises Unreadable."""
         good = 0
         with self._path.open("rb") as file:
             for line in file:
@@ -50,7 +55,12 @@ class Journal:
                     break
                 good += len(line)
                 self.lines += 1
-                yield json.loads(line)
+                try:
+                    recall(_decode(line.decode())[0])
+                except (ValueError, TypeError, KeyError) as error:
+                    raise Unreadable(
+                        f"line {self.lines} of {self._path} cannot be read; without that file the sandbox starts afresh"
+                    ) from error
         os.truncate(self._path, good)
 
     def append(self, kind: str, record: Record) -> None:

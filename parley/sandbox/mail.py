@@ -101,16 +101,12 @@ class Mailbox:
     """All mails, the latest first; and the handlers of the mailbox's page."""
 
     def __init__(self, folder: Path, changes: Changes) -> None:
-        """Raises journal.Busy."""
+        """Raises journal.Busy and journal.Unreadable."""
         self._journal = Journal(folder)
         self._changes = changes
         self._mails: dict[int, Mail] = {}
         self._bytes = 0
-        for record in self._journal.replay():
-            if record.pop("k") == "mail":
-                self._keep(Mail(**{**record, "content": record["content"].encode("latin-1")}))
-            else:
-                self._drop_all()
+        self._journal.replay(self._recall)
         self._ids = count(max(self._mails, default=0) + 1)
         if self._journal.lines > ALL_MAILS // 2 + len(self._mails):
             self._journal.rewrite(self._records())
@@ -127,6 +123,10 @@ class Mailbox:
     def close(self) -> None:
         """After the last mail."""
         self._journal.close()
+
+    def _recall(self, record: Record) -> None:
+        del record["k"]
+        self._keep(Mail(**{**record, "content": record["content"].encode("latin-1")}))
 
     def _keep(self, mail: Mail) -> None:
         self._mails[mail.id] = mail
@@ -188,7 +188,7 @@ class Mailbox:
         return Response(200, html.encode("utf-8", "replace"), b"text/html; charset=utf-8", _HTML_HEADERS)
 
     def _found(self, id: str) -> Mail | None:
-        if not (id.isascii() and id.isdecimal()):
+        if not (id.isascii() and id.isdecimal() and len(id) < 10):
             raise BadRequest("a mail's id is a number")
         return self._mails.get(int(id))
 

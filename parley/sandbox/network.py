@@ -19,11 +19,12 @@ from datetime import UTC, datetime
 
 from parley.sandbox import keywords
 from parley.sandbox.account import ACCOUNT_SID
+from parley.sandbox.changes import Changes
 from parley.sandbox.media import MediaFailure, MediaFetcher
 from parley.sandbox.numbering import country, is_toll_free
 from parley.sandbox.records import Message, Number, Picture, new_sid
 from parley.sandbox.segments import segments
-from parley.sandbox.weather import Sky
+from parley.sandbox.weather import Next, Sky
 from parley.sandbox.webhooks import Webhooks
 from parley.sandbox.world import World
 
@@ -34,12 +35,16 @@ _NEXT_FAILS = {"unreachable": 30003, "filtered": 30007}
 class Network:
     """`base_url` is where webhooks' receivers can fetch media from."""
 
-    def __init__(self, world: World, sky: Sky, webhooks: Webhooks, media: MediaFetcher) -> None:
+    def __init__(
+        self, world: World, sky: Sky, webhooks: Webhooks, media: MediaFetcher, changes: Changes
+    ) -> None:
+        self._changes = changes
         self._world = world
         self._sky = sky
         self._webhooks = webhooks
         self._media = media
         self.base_url = ""
+        self._ordered: dict[str, Next] = {}
         self._free_at: dict[str, float] = {}
         self._held: dict[str, tuple[str, list[tuple[str, str]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,6 +68,10 @@ class Network:
 
     def accept(self, message: Message) -> None:
         """The account handed a message over, and the carrier said yes."""
+        ordered = self._sky.take_next()
+        if ordered:
+            self._ordered[message.sid] = ordered
+            self._changes.tell("weather")
         self._world.add_message(message)
         self._enter(message)
 
@@ -111,6 +120,12 @@ class Network:
         """The number is no longer as slow, or fast, as its queue was planned for."""
         self._free_at.pop(number.phone_number, None)
 
+    def forget(self) -> None:
+        """The messages are gone (World.forget_messages): nothing waits behind them any more."""
+        self._free_at.clear()
+        self._ordered.clear()
+        self._held.clear()
+
     def _leave(self, message: Message) -> None:
         if message.is_final or message.sid not in self._world.messages:
             return
@@ -123,7 +138,7 @@ class Network:
             self._status_callback(message)
         delay = self._sky.seconds(self._sky.now.delivery_seconds)
         loop = asyncio.get_running_loop()
-        ordered = self._sky.take_next()
+        ordered = self._ordered.pop(message.sid, None)
         failing = self._sky.happens(self._sky.now.fail_share)
         handset = self._world.put_handset(message.recipient)
         if handset.line_type == "landline":

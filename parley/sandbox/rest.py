@@ -54,6 +54,11 @@ def url_parameter(request: Request, name: str, code: int = 21502) -> str | None:
     return value
 
 
+def whole_number(text: str) -> int | None:
+    """A number of up to nine digits; None if it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
 def is_web_url(text: str) -> bool:
     """Could a webhook or a fetch go there?"""
     try:
@@ -79,11 +84,12 @@ class Page(tuple[int, int, str]):
         """Raises Refusal."""
         query = request.query
         size, number = query.get("PageSize", str(PAGE_SIZE)), query.get("Page", "0")
-        if not (size.isascii() and size.isdecimal() and int(size) > 0):
+        wanted, place = whole_number(size), whole_number(number)
+        if not wanted:
             raise Refusal(20001, f"Invalid parameter PageSize: {size}")
-        if not (number.isascii() and number.isdecimal()):
+        if place is None:
             raise Refusal(20001, f"Invalid parameter Page: {number}")
-        return cls((int(number), min(int(size), PAGE_SIZE_LIMIT), query.get("PageToken", "")))
+        return cls((place, min(wanted, PAGE_SIZE_LIMIT), query.get("PageToken", "")))
 
     def cut(self, things: Sequence[Thing], places: dict[str, int]) -> tuple[Sequence[Thing], bool]:
         """The things on this page, and is there another page? `places` finds a thing by its sid.

@@ -13,7 +13,7 @@ from parley.sandbox.errors import FAILURES, Refusal
 from parley.sandbox.network import API_VERSION, Network
 from parley.sandbox.numbering import country, e164
 from parley.sandbox.records import Message, Picture, new_sid
-from parley.sandbox.rest import V2010, Page, is_web_url, listed_2010, rfc2822
+from parley.sandbox.rest import V2010, Page, is_web_url, listed_2010, rfc2822, whole_number
 from parley.sandbox.segments import segments
 from parley.sandbox.weather import Sky
 from parley.sandbox.web import Request, Response, answer, reset
@@ -80,9 +80,9 @@ class Messages:
         callback = request.value("StatusCallback") or ""
         if callback and not is_web_url(callback):
             raise Refusal(21609, callback)
-        validity = request.value("ValidityPeriod") or str(VALIDITY_LIMIT)
-        if not (validity.isascii() and validity.isdecimal() and 1 <= int(validity) <= VALIDITY_LIMIT):
-            raise Refusal(20001, f"ValidityPeriod {validity} is not between 1 and {VALIDITY_LIMIT}")
+        validity = whole_number(request.value("ValidityPeriod") or str(VALIDITY_LIMIT))
+        if validity is None or not 1 <= validity <= VALIDITY_LIMIT:
+            raise Refusal(20001, f"ValidityPeriod must be between 1 and {VALIDITY_LIMIT}")
         if (sender, recipient) in self._world.blocked:
             raise Refusal(21610)
         message = Message(

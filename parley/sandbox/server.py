@@ -27,7 +27,7 @@ from parley.sandbox.control import Control, Missing
 from parley.sandbox.desk import Desk
 from parley.sandbox.errors import Refusal
 from parley.sandbox.handsets import Handsets
-from parley.sandbox.journal import Busy, Journal
+from parley.sandbox.journal import Busy, Journal, Unreadable
 from parley.sandbox.mail import Mailbox, smtp_protocol
 from parley.sandbox.media import MediaFetcher
 from parley.sandbox.network import Network
@@ -67,14 +67,14 @@ class Sandbox:
     """Everything put together; an ASGI application."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises journal.Busy."""
+        """Raises journal.Busy and journal.Unreadable."""
         self.changes = Changes()
         self.journal = Journal(settings.data)
         self.world = World(self.journal, settings.data / "media", self.changes)
         self.sky = Sky()
         self.webhooks = Webhooks(AUTH_TOKEN)
         self.media = MediaFetcher()
-        self.network = Network(self.world, self.sky, self.webhooks, self.media)
+        self.network = Network(self.world, self.sky, self.webhooks, self.media, self.changes)
         self._requests: list[float] = []
         self._carrier = Routes()
         self._own = Routes()
@@ -119,7 +119,7 @@ class Sandbox:
         )
         carrier.add("/v2/PhoneNumbers/{number}", GET=Lookups(self.world).fetch)
 
-        truth = Truth(self.world)
+        truth = Truth(self.world, self.network)
         desk = Desk(self.world)
         control = Control(
             self.world, self.sky, self.network, self.webhooks, desk, Handsets(self.world), self.changes
@@ -301,7 +301,7 @@ def _http_server(application: Any) -> _Server:
 
 
 async def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. Raises OSError (a port is taken) and journal.Busy, in words."""
+    """Run until SIGTERM or SIGINT. Raises OSError (a port is taken) and journal's errors, in words."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -353,6 +353,6 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         uvloop.run(serve(environment.from_environment()))
-    except (ValueError, OSError, Busy) as error:
+    except (ValueError, OSError, Busy, Unreadable) as error:
         sys.stderr.write(f"sandbox: {error}\n")
         sys.exit(2)

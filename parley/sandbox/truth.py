@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
+from parley.sandbox.network import Network
 from parley.sandbox.records import Message
 from parley.sandbox.web import BadRequest, Request, Response, answer
 from parley.sandbox.world import World
@@ -22,8 +23,9 @@ _CHUNK = 500
 class Truth:
     """GET and DELETE /sandbox/truth"""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, network: Network) -> None:
         self._world = world
+        self._network = network
 
     def read(self, request: Request) -> Response:
         """Oldest first. `since` (seconds since 1970 or ISO), `to`, `from`, `direction`; format=jsonl streams."""
@@ -43,6 +45,7 @@ class Truth:
         """Forget every message."""
         forgotten = len(self._world.messages)
         self._world.forget_messages()
+        self._network.forget()
         return answer({"forgotten": forgotten})
 
     def _chosen(self, query: dict[str, str]) -> list[Message]:

@@ -149,7 +149,7 @@ def _checked(key: str, value: Any) -> Any:
             raise BadRequest(f"{key} must be one of {', '.join(repr(choice) for choice in _CHOICES[key])}")
         return value
     if key == "fail_code":
-        if value not in FAILURES:
+        if not _is_number(value) or value not in FAILURES:
             raise BadRequest(f"fail_code must be one of {', '.join(str(code) for code in FAILURES)}")
         return value
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):

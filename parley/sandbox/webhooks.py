@@ -50,7 +50,9 @@ def manners(fragment: str) -> Manners:
 
     def number(key: str, low: int, high: int, default: float) -> float:
         text = wishes.get(key, "")
-        return min(max(int(text), low), high) if text.isascii() and text.isdecimal() else default
+        if not (text.isascii() and text.isdecimal() and len(text) < 10):
+            return default
+        return min(max(int(text), low), high)
 
     policy = frozenset(wishes.get("rp", "ct").split(","))
     return Manners(

@@ -11,10 +11,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from django.core.cache import cache
 from django.test import Client as Browser
-from tests.people import PASSWORD, House, make_house
-from tests.waiting import free_ports
 
 from parley.businesses.models import User
+from tests.people import PASSWORD, House, make_house
+from tests.waiting import free_ports
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ class Post:
     def __init__(self) -> None:
         self.letters: list[Message] = []
 
-    async def handle_DATA(self, server: object, session: object, envelope: object) -> str:  # noqa: N802
+    async def handle_DATA(self, server: object, session: object, envelope: object) -> str:
         self.letters.append(message_from_bytes(envelope.content))  # type: ignore[attr-defined]
         return "250 OK"
 
@@ -56,7 +56,9 @@ def test_signing_in_goes_where_one_was_going(client: Browser, juniper: House) ->
     wanted = client.get("/clients")["Location"]
     page = client.get(wanted).content.decode()
     assert 'name="next" value="/clients"' in page
-    answer = client.post("/sign-in/", {"login": "NORA@juniper.example", "password": PASSWORD, "next": "/clients"})
+    answer = client.post(
+        "/sign-in/", {"login": "NORA@juniper.example", "password": PASSWORD, "next": "/clients"}
+    )
     assert answer["Location"] == "/clients"
     assert client.get("/clients").status_code == 200
 
@@ -71,7 +73,9 @@ def test_signing_in_goes_where_one_was_going(client: Browser, juniper: House) ->
         ("nora@juniper.example", "", "Enter your password."),
     ],
 )
-def test_what_is_wrong_is_said(client: Browser, juniper: House, email: str, password: str, words: str) -> None:
+def test_what_is_wrong_is_said(
+    client: Browser, juniper: House, email: str, password: str, words: str
+) -> None:
     cache.clear()
     _, html = sign_in(client, email, password)
     assert words in html
@@ -127,7 +131,9 @@ def test_a_forgotten_password_is_replaced_by_the_link_in_an_email(
     assert "That link is used up" in Browser().get(link[1]).content.decode()
 
 
-def test_an_unknown_address_gets_the_same_answer_and_no_email(client: Browser, juniper: House, post: Post) -> None:
+def test_an_unknown_address_gets_the_same_answer_and_no_email(
+    client: Browser, juniper: House, post: Post
+) -> None:
     cache.clear()
     asked = client.post("/sign-in/forgot", {"email": "stranger@elsewhere.example"})
     assert "Look in your email" in client.get(asked["Location"]).content.decode()
@@ -160,6 +166,8 @@ def test_the_open_door_is_only_in_the_demo(client: Browser, db: None, settings: 
     assert client.get("/clients").status_code == (200 if demo else 302)
 
 
-@pytest.mark.parametrize("address", ["signup/", "email/", "password/change/", "password/set/", "confirm-email/"])
+@pytest.mark.parametrize(
+    "address", ["signup/", "email/", "password/change/", "password/set/", "confirm-email/"]
+)
 def test_no_page_of_the_library_that_we_do_not_show(client: Browser, db: None, address: str) -> None:
     assert client.get(f"/sign-in/{address}").status_code == 404

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
+
 from tests.browser import LOOKS, Visit, assert_accessible
 from tests.people import PASSWORD, House, make_house
 
@@ -25,7 +26,8 @@ def test_in_and_out(visit: Visit, juniper: House) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Clients", exact=True)).to_be_visible()
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Nora Kim").click()
+    page.get_by_role("menuitem", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto("/clients")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

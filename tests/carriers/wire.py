@@ -40,10 +40,13 @@ class Wire:
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    serving: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         mine = self.connections
+        if task := asyncio.current_task():
+            self.serving[task] = writer
         try:
             while not writer.is_closing() and (request := await _request(reader, mine)) is not None:
                 self.requests.append(request)
@@ -78,7 +81,10 @@ async def playing(*turns: Turn) -> AsyncIterator[Wire]:
     finally:
         wire.over.set()
         server.close()
-        await server.wait_closed()
+        for writer in wire.serving.values():
+            writer.close()
+        if wire.serving:
+            await asyncio.wait(wire.serving, timeout=10)
 
 
 def says(status: int, body: Any, **headers: str) -> Turn:

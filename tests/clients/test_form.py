@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.people import House
 
 from parley.clients.forms import ClientForm
 from parley.clients.models import Client
+from tests.people import House
 
 
 def form(house: House, typed: dict[str, str], client: Client | None = None) -> ClientForm:
@@ -55,8 +55,10 @@ def test_what_cannot_be_kept_is_said_at_its_field(
         ({"phone": "503.555.0118"}, {"phone": "+15035550118"}),
         ({"phone": "+1 (503) 555-0118"}, {"phone": "+15035550118"}),
         ({"email": " maya@okafor.example "}, {"email": "maya@okafor.example"}),
-        ({"email": "a@b.example", "first_name": " Zoë \n", "last_name": "van  der Berg"},
-         {"first_name": "Zoë", "last_name": "van der Berg"}),
+        (
+            {"email": "a@b.example", "first_name": " Zoë \n", "last_name": "van  der Berg"},
+            {"first_name": "Zoë", "last_name": "van der Berg"},
+        ),
         ({"email": "a@b.example", "tags": "New mom, , Balayage,new  MOM"}, {"tags": ["New mom", "Balayage"]}),
         ({"email": "a@b.example", "first_name": "Ana 🌷"}, {"first_name": "Ana 🌷"}),
     ],

@@ -7,9 +7,9 @@ import uuid
 
 import pytest
 from django.test import Client as Browser
-from tests.people import House
 
 from parley.clients.models import Client
+from tests.people import House
 
 FOUND = {"HX-Request": "true", "HX-Target": "section#found"}
 DIALOG = {"HX-Request": "true", "HX-Target": "dialog#dialog"}

@@ -180,6 +180,7 @@ def test_a_step_that_fails_stops_the_house(tiny: Tiny) -> None:
     assert "migrate | no such column" in run.output
     assert "migrate did not succeed (exit code 1)." in run.output
     assert "started" not in run.output
+    assert "starts again" not in run.output, "what is stopped is not mended"
 
 
 def test_ctrl_c_during_a_step_stops_at_once(tiny: Tiny) -> None:

@@ -1,12 +1,13 @@
 """A house with tiny programs, given as JSON: `python -m tests.house.tiny '{"data": …}'`.
 
-`database` is true for an embedded server. `programs`, `guests` and `steps` map names to Python source; the
-source may use PORT, the first of `ports`, which also is where the program called "web" must answer.
+`database` is true for an embedded server. `guests`, `steps` (run once, one after another) and `programs` map
+names to Python source; it may use PORT, the first of `ports`, which is where the program "web" must answer.
 """
 
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from parley.config.embedded_postgres import EmbeddedPostgres
@@ -46,8 +47,10 @@ def build(asked: dict) -> House:
             for variable, number in zip(("PARLEY_PORT", "PARLEY_SANDBOX_PORT"), ports, strict=False)
         ],
         guests=programs("guests"),
-        steps=lambda variables: programs("steps"),
-        programs=programs("programs"),
+        stages=lambda variables: [
+            *[[replace(step, once=True)] for step in programs("steps")],
+            programs("programs"),
+        ],
         welcome="everything answers",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ from parley.messaging.line import Line
 from parley.messaging.models import Attempt, Lane, Message, Outbox
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
-from parley.messaging.sending import send
+from parley.messaging.sending import send, send_past
 from parley.notifications.models import Notification
 from tests.people import House
 
@@ -101,6 +102,22 @@ async def test_a_younger_text_does_not_overtake_one_that_waits_to_be_tried_again
     assert await take(line) == []
 
 
+async def test_a_member_may_send_past_a_text_in_doubt_if_the_words_differ(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    maya = "+15035550118"
+    _, two, same = await sync_to_async(write)(juniper, (maya, "one"), (maya, "two"), (maya, "one"))
+    [one] = await take(line)
+    await outcomes.record(line, [Outcome(one.attempt_id, "unknown")], patience)
+    assert await take(line) == []
+    assert await sync_to_async(send_past)(two)
+    assert await sync_to_async(send_past)(same)
+    assert [text.body for text in await take(line)] == ["two"]
+    assert not await sync_to_async(send_past)(two)
+    await outcomes.record(line, [Outcome(one.attempt_id, "bound", carrier_id="SM1")], patience)
+    assert [text.body for text in await take(line)] == ["one"]
+
+
 async def test_the_database_itself_refuses_a_second_open_attempt(juniper: House, line: Line) -> None:
     await sync_to_async(write)(juniper, ("+15035550118", "one"))
     await take(line)
@@ -108,8 +125,8 @@ async def test_the_database_itself_refuses_a_second_open_attempt(juniper: House,
         await line.run(
             lambda db: db.execute(
                 "INSERT INTO messaging_attempt (id, business_id, message_id, number_id, recipient, try_number, state,"
-                " started_at, code, checks) SELECT gen_random_uuid(), business_id, message_id, number_id, recipient,"
-                " 2, 'sending', now(), '', 0 FROM messaging_attempt"
+                " started_at, code, checks, apart) SELECT gen_random_uuid(), business_id, message_id, number_id,"
+                " recipient, 2, 'sending', now(), '', 0, '' FROM messaging_attempt"
             )
         )
 
@@ -123,8 +140,12 @@ async def test_a_number_keeps_its_pace(juniper: House, line: Line) -> None:
     assert [round(text.wait, 2) for text in first] == [0, 0.33, 0.67]
     assert await take(line) == []
     lane = await Lane.objects.aget(number=juniper.number)
-    await Lane.objects.aupdate(next_at=lane.next_at.replace(year=2020))
-    assert len(await take(line)) == 3
+    await Lane.objects.aupdate(next_at=lane.next_at - timedelta(seconds=0.8))
+    # A little before its turn the next share is taken, and waits for it.
+    second = await take(line)
+    assert [text.body for text in second] == ["Text 3", "Text 4", "Text 5"]
+    assert all(text.wait < 0.9 for text in second)
+    assert second[0].wait > 0.05
 
 
 async def test_direct_texts_go_ahead_of_others(juniper: House, line: Line) -> None:

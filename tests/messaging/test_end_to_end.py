@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from parley.messaging.models import Conversation, Message
@@ -46,3 +48,67 @@ def test_an_unknown_number_becomes_a_client_with_that_number(
     assert (client.name, client.phone) == ("(503) 555-0175", "+15035550175")
     assert not alder.business.clients.exists()
     assert not alder.business.conversations.exists()
+
+
+def test_a_landline_is_found_out_and_remembered(world: World, juniper: House) -> None:
+    world.add_number(juniper.number.number)
+    world.sandbox(
+        "PUT",
+        "/sandbox/world",
+        {"handsets": [{"phone_number": MAYA, "name": "Maya", "line_type": "landline"}]},
+    )
+    client = juniper.client()
+    send(juniper.owner, client, channel="sms", body="Hello")
+    until(lambda: state("Hello") in ("undelivered", "failed"), what="the refusal")
+    message = Message.objects.get()
+    assert message.code == "30006"
+    assert "landline" in message.reason
+    client.refresh_from_db()
+    assert client.texting == "cannot"
+    told = Notification.objects.get()
+    assert (told.kind, told.title) == ("failed", "A text to Maya didn’t arrive")
+
+
+def test_a_stop_is_answered_by_the_network_and_later_texts_are_refused(world: World, juniper: House) -> None:
+    world.add_number(juniper.number.number)
+    client = juniper.client()
+    world.texts_from(MAYA, juniper.number.number, "STOP")
+    until(lambda: Message.objects.filter(direction="in").exists(), what="the word passed on")
+    client.refresh_from_db()
+    assert client.texting == "stopped"
+    # The network holds the block itself: even a text that slipped past us is refused, and we take its word.
+    client.texting = "ok"
+    client.save(update_fields=["texting"])
+    send(juniper.owner, client, channel="sms", body="Still there?")
+    until(lambda: state("Still there?") == "failed", what="the refusal")
+    assert Message.objects.get(body="Still there?").code == "21610"
+    client.refresh_from_db()
+    assert client.texting == "stopped"
+
+
+def test_an_unverified_number_is_refused_on_delivery(world: World, juniper: House) -> None:
+    world.add_number(juniper.number.number, verified=False)
+    send(juniper.owner, juniper.client(), channel="sms", body="Hello")
+    until(lambda: state("Hello") in ("undelivered", "failed"), what="the refusal")
+    assert Message.objects.get().code == "30032"
+
+
+def test_a_paced_number_sends_at_its_pace(world: World, juniper: House) -> None:
+    juniper.number.pace = 10
+    juniper.number.save()
+    world.add_number(juniper.number.number)
+    world.weather(delivery_seconds=[0.0, 0.01])
+    for n in range(25):
+        send(juniper.owner, juniper.client(phone=f"+1503{5550100 + n}"), channel="sms", body=f"Text {n}")
+    until(lambda: Message.objects.filter(state="delivered").count() == 25, what="25 deliveries")
+    times = sorted(row["accepted_at"] for row in world.truth())
+    assert [row["body"] for row in sorted(world.truth(), key=lambda r: r["accepted_at"])] == [
+        f"Text {n}" for n in range(25)
+    ]
+    # 25 texts of one segment at 10 a second: the last leaves 2.4 s after the first.
+    seconds = [parse(t) for t in times]
+    assert 2.2 <= seconds[-1] - seconds[0] <= 3.6
+
+
+def parse(moment: str | float) -> float:
+    return moment if isinstance(moment, float | int) else datetime.fromisoformat(moment).timestamp()

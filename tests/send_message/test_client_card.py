@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from django.test import Client as Browser
+
 from tests.people import House
 
 CARD = {"HX-Request": "true", "HX-Target": "div#client-card"}

@@ -8,11 +8,11 @@ import uuid
 import pytest
 from django.db import connections
 from django.test import Client as Browser
-from tests.people import House
 
 from parley.clients.models import Client
 from parley.messaging.models import Message, Outbox
 from parley.numbers.models import PhoneNumber
+from tests.people import House
 
 DIALOG = {"HX-Request": "true", "HX-Target": "dialog#dialog"}
 LIST = {"HX-Request": "true", "HX-Target": "div#contacts"}
@@ -86,7 +86,9 @@ def test_continue_leads_to_the_letter(nora: Browser, juniper: House) -> None:
 
 def test_a_text_is_queued_and_its_subject_stays_with_us(nora: Browser, juniper: House) -> None:
     maya = juniper.client()
-    answer = nora.post(f"/send-message/{maya.pk}", letter(maya, subject="Your visit", body="See you at 2:45."))
+    answer = nora.post(
+        f"/send-message/{maya.pk}", letter(maya, subject="Your visit", body="See you at 2:45.")
+    )
     message = Message.objects.get()
     assert (message.subject, message.body, message.channel) == ("Your visit", "See you at 2:45.", "sms")
     assert (message.author, message.state) == (juniper.owner, "queued")
@@ -102,7 +104,9 @@ def test_the_dialog_closes_with_a_toast_that_says_how_it_went(nora: Browser, jun
     assert "Sent to &lt;Maya&gt;" in html
     assert "As a text from (855) 555-0142" in html
     assert f'href="/inbox/{Message.objects.get().conversation_id}"' in html
-    by_email = nora.post(f"/send-message/{maya.pk}", letter(maya, channel="email", subject="Hi"), headers=DIALOG)
+    by_email = nora.post(
+        f"/send-message/{maya.pk}", letter(maya, channel="email", subject="Hi"), headers=DIALOG
+    )
     assert "As an email from hello@juniper.example" in by_email.content.decode()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser import LOOKS, Visit, assert_accessible, quick_actions
-from tests.people import House
-from tests.waiting import until
 
 from parley.live.nudges import nudge
 from parley.messaging.models import Message
+from tests.browser import LOOKS, Visit, assert_accessible, quick_actions
+from tests.people import House
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -82,6 +82,10 @@ def test_by_keyboard_alone_and_what_was_typed_outlives_escape(visit: Visit, juni
     expect(step.get_by_label("Find a client")).to_be_focused()
     page.keyboard.type("may")
     expect(step.get_by_role("radio")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(step.get_by_role("alert")).to_have_text("Choose who it is for.")
+    expect(step.get_by_role("radio")).to_have_count(1)
+    step.get_by_label("Find a client").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
@@ -213,7 +217,9 @@ def test_tags_are_added_and_removed_on_the_card(visit: Visit, juniper: House) ->
 
 @pytest.mark.parametrize(("size", "theme"), LOOKS)
 def test_anybody_can_use_it(visit: Visit, juniper: House, size: str, theme: str) -> None:
-    maya = juniper.client(texting="cannot", tags=["Balayage"], good_to_know="Mild toner", email="maya@okafor.example")
+    maya = juniper.client(
+        texting="cannot", tags=["Balayage"], good_to_know="Mild toner", email="maya@okafor.example"
+    )
     for n, state in enumerate(("delivered", "undelivered", "queued")):
         juniper.text(maya, f"Text {n}", inbound=False, state=state, minutes_ago=n)
     juniper.text(maya, "Mail", channel="email", subject="Hi", minutes_ago=9)

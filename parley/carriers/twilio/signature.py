@@ -56,16 +56,15 @@ def valid(
     """
     if algorithm.upper() not in _HASHES or not secret:
         return False
-    hashes = parse_qs(urlsplit(url).query).get("bodySHA256")
+    hashes = parse_qs(urlsplit(url).query).get("bodySHA256") if "?" in url else None
     if hashes and not form:
         told = hashlib.sha256(body or b"").hexdigest()
         if body is None or not hmac.compare_digest(told.encode(), hashes[0].encode("utf-8", "replace")):
             return False
     given = signature.encode("utf-8", "replace")
-    fits = [
+    return any(
         hmac.compare_digest(sign(secret, each, form, algorithm).encode(), given) for each in _spellings(url)
-    ]
-    return any(fits)
+    )
 
 
 def authentic(

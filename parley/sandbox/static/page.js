@@ -71,6 +71,7 @@ function options(select, entries, chosen) {
 const at = (seconds, style) => new Intl.DateTimeFormat(locale, style).format(new Date(seconds * 1000));
 const clockTime = (seconds) => at(seconds, { hour: "numeric", minute: "2-digit" });
 const sameDay = (a, b) => new Date(a * 1000).toDateString() === new Date(b * 1000).toDateString();
+const withoutHalf = (time) => time.replace(/\s?[AP]M$/i, "");
 const plain = (number) => number.replace(/^\+1(\d{3})(\d{3})(\d{4})$/, "$1 $2 $3");
 const sentence = (code) => (code ? code[0] + code.slice(1).toLowerCase().replaceAll("_", " ") : "");
 
@@ -92,7 +93,9 @@ const loadPeople = latest(
     if (phone && !known) phones.unshift([phone, phone]);
     if (!phone) phones.unshift(["", "No phone yet"]);
     options($("phone"), [...phones, ["new", "New number"]], phone ?? "");
-    const numbers = people.numbers.map((n) => [n.phone_number, n.owner ? `${n.owner}, ${n.national}` : n.national]);
+    const owners = people.numbers.map((n) => n.owner);
+    const alone = (owner) => owners.filter((other) => other === owner).length === 1;
+    const numbers = people.numbers.map((n) => [n.phone_number, [n.owner, n.owner && alone(n.owner) ? "" : n.national].filter(Boolean).join(", ")]);
     options($("partner"), numbers.length ? numbers : [["", "No number yet"]], partner ?? numbers[0]?.[0]);
     $("account-sid").textContent = people.account_sid;
     $("auth-token").textContent = people.auth_token;
@@ -296,14 +299,16 @@ function showLog({ rows }) {
 
 function logRow(row) {
   const made = document.createElement("tr");
-  const time = at(row.at, { hour: "numeric", minute: "2-digit", second: "2-digit" });
+  const time = withoutHalf(at(row.at, { hour: "numeric", minute: "2-digit", second: "2-digit" }));
   for (const words of [time, plain(row.from), plain(row.to), row.parts]) made.append(element("td", words));
   const state = element("span", row.state, { className: "status" });
   state.dataset.tone = row.tone;
   state.prepend(icon({ good: "checks", danger: "alert", pending: "clock", quiet: "info" }[row.tone]));
   const cell = document.createElement("td");
   cell.append(state);
-  made.append(cell, element("td", row.words, { className: "words" }));
+  const words = element("td", "", { className: "words" });
+  words.append(element("span", row.words));
+  made.append(cell, words);
   return made;
 }
 
@@ -344,7 +349,7 @@ async function refresh(changed) {
 }
 
 function tick() {
-  $("clock").textContent = at(Date.now() / 1000, { hour: "numeric", minute: "2-digit" }).replace(/\s?[AP]M$/i, "");
+  $("clock").textContent = withoutHalf(clockTime(Date.now() / 1000));
 }
 
 const events = new EventSource("/sandbox/events");

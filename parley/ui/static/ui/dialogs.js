@@ -1,4 +1,5 @@
 /* Pages that open in the dialog (see parley/ui/dialogs.py), the letters that open them from anywhere, and drafts. */
+const SUBMITTED = "parley submitted";
 const HEADERS = { "HX-Target": "dialog#dialog" };
 const quickActions = document.getElementById("quick-actions");
 
@@ -28,7 +29,7 @@ function focusFirst() {
 dialog.addEventListener("htmx:after:swap", (e) => {
   if (e.detail.ctx.target !== dialog || !dialog.querySelector("[data-sheet]")) return;
   if (!dialog.open) dialog.showModal();
-  restoreDrafts(dialog);
+  settleDrafts();
   focusFirst();
 });
 
@@ -37,6 +38,7 @@ document.addEventListener("htmx:before:swap", (e) => {
   const { ctx } = e.detail, { raw } = ctx.response ?? {};
   if (ctx.target !== dialog || !raw?.redirected || ctx.text.includes("data-sheet")) return;
   e.preventDefault();
+  sessionStorage.removeItem(SUBMITTED);
   location.assign(raw.url);
 });
 
@@ -65,10 +67,11 @@ dialog.addEventListener("submit", (e) => {
 });
 dialog.addEventListener("close", () => {
   dialog.replaceChildren();
+  settleDrafts();
   opener?.focus();
 });
 document.addEventListener("parley:done", () => {
-  for (const form of dialog.querySelectorAll("[data-draft]")) forget(form);
+  for (const form of dialog.querySelectorAll("[data-draft]")) sessionStorage.removeItem(place(form));
   dialog.close();
 });
 
@@ -82,21 +85,22 @@ document.addEventListener("keydown", (e) => {
   letter.closest("a").click();
 });
 
-/* ---- Drafts: what was typed outlives a dialog closed by mistake, a lost connection and an expired session. */
+/* ---- Drafts: what was typed outlives a dialog closed by mistake, a lost connection and an expired session.
+   A submitted form that is not shown again has been taken, and only then its draft goes. */
 const fields = (form) => [...form.elements].filter((f) => f.matches("textarea, input:not([type=hidden], [type=radio])"));
 const place = (form) => `parley draft ${document.body.dataset.member} ${form.dataset.draft}`;
+const drafted = () => [...document.querySelectorAll("form[data-draft]")];
 
-function forget(form) {
-  sessionStorage.removeItem(place(form));
-}
-function restoreDrafts(root) {
-  for (const form of root.querySelectorAll("[data-draft]")) {
+function settleDrafts() {
+  const submitted = sessionStorage.getItem(SUBMITTED);
+  sessionStorage.removeItem(SUBMITTED);
+  if (submitted && !drafted().some((form) => place(form) === submitted)) sessionStorage.removeItem(submitted);
+  for (const form of drafted()) {
     const kept = JSON.parse(sessionStorage.getItem(place(form)) ?? "{}");
     for (const field of fields(form)) {
-      if (field.value === field.defaultValue && !field.value && kept[field.name]) {
-        field.value = kept[field.name];
-        field.dispatchEvent(new Event("input", { bubbles: true }));
-      }
+      if (field.value || !kept[field.name]) continue;
+      field.value = kept[field.name];
+      field.dispatchEvent(new Event("input", { bubbles: true }));
     }
   }
 }
@@ -105,5 +109,9 @@ document.addEventListener("input", (e) => {
   if (!form?.matches("[data-draft]")) return;
   const typed = fields(form).filter((f) => f.value).map((f) => [f.name, f.value]);
   if (typed.length) sessionStorage.setItem(place(form), JSON.stringify(Object.fromEntries(typed)));
-  else forget(form);
+  else sessionStorage.removeItem(place(form));
 });
+document.addEventListener("submit", (e) => {
+  if (e.target.matches("[data-draft]")) sessionStorage.setItem(SUBMITTED, place(e.target));
+});
+settleDrafts();
