@@ -234,6 +234,7 @@ async def test_an_outcome_that_comes_after_the_lease_binds_but_never_regresses(
     late = Outcome(text.attempt_id, "not_sent", words="late", wait=0.0)
     await outcomes.record(line, [late], patience)
     assert await states() == {"Hi": "unknown"}
+    assert (await Attempt.objects.aget()).state == "unknown"
     await outcomes.record(line, [Outcome(text.attempt_id, "bound", carrier_id="SM1")], patience)
     assert await states() == {"Hi": "accepted"}
     await outcomes.record(line, [Outcome(text.attempt_id, "unknown")], patience)
