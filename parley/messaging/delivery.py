@@ -59,16 +59,21 @@ TAKE = """
             SELECT o.message_id, o.priority
             FROM messaging_outbox o
             WHERE o.number_id = lane.number_id AND o.run_at <= clock_timestamp()
-              -- R3: one open attempt for a pair of numbers, and the pair's texts in order.
+              -- R3: one open attempt for a pair of numbers, and the pair's texts in order; a member may let a text
+              -- go past one that is in doubt if its words differ, for then the carrier's log still tells them apart.
               AND NOT EXISTS (
                   SELECT 1 FROM messaging_attempt a
                   WHERE a.number_id = o.number_id AND a.recipient = o.recipient AND a.state IN ('sending', 'unknown')
+                    AND (NOT o.past OR EXISTS (
+                        SELECT 1 FROM messaging_message open, messaging_message mine
+                        WHERE open.id = a.message_id AND mine.id = o.message_id AND open.body = mine.body
+                    ))
               )
-              AND NOT EXISTS (
+              AND (o.past OR NOT EXISTS (
                   SELECT 1 FROM messaging_outbox older
                   WHERE older.number_id = o.number_id AND older.recipient = o.recipient
                     AND older.message_id < o.message_id AND older.priority <= o.priority
-              )
+              ))
             ORDER BY o.priority, o.message_id
             LIMIT lane.budget
         ) o
@@ -79,12 +84,13 @@ TAKE = """
         UPDATE messaging_message m SET state = 'sending', reason = '', code = '', changed_at = clock_timestamp()
         FROM taken WHERE m.id = taken.message_id AND m.state = 'queued'
         RETURNING m.id, m.business_id, m.conversation_id, m.body, m.segments, m.media, taken.number_id,
-                  taken.recipient, taken.tries, taken.priority
+                  taken.recipient, taken.tries, taken.priority, taken.past
     ), opened AS (
         INSERT INTO messaging_attempt
-            (id, business_id, message_id, number_id, recipient, try_number, state, started_at, code, check_at, checks)
+            (id, business_id, message_id, number_id, recipient, try_number, state, started_at, code, check_at, checks,
+             apart)
         SELECT gen_random_uuid(), business_id, id, number_id, recipient, tries + 1, 'sending', clock_timestamp(), '',
-               clock_timestamp() + %(lease)s * interval '1 second', 0
+               clock_timestamp() + %(lease)s * interval '1 second', 0, CASE WHEN past THEN md5(body) ELSE '' END
         FROM told
         RETURNING id, message_id
     )

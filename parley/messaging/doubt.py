@@ -150,8 +150,8 @@ class Doubts:
                 await db.execute(
                     """
                     INSERT INTO messaging_outbox
-                        (message_id, business_id, number_id, recipient, priority, run_at, tries)
-                    VALUES (%s, %s, %s, %s, %s, clock_timestamp(), %s)
+                        (message_id, business_id, number_id, recipient, priority, run_at, tries, past)
+                    VALUES (%s, %s, %s, %s, %s, clock_timestamp(), %s, false)
                     """,
                     [
                         row.id,

@@ -119,6 +119,7 @@ def test_offline_words_wait_and_are_sent_once(visit: Visit, juniper: House, web:
     maya = juniper.client()
     old = juniper.text(maya, "Hello")
     page = connected(visit(f"/inbox/{old.conversation_id}", juniper.owner.user))
+    expect(page.locator(".conversation .count")).to_have_count(0)  # read, and the nudge of that is in
     page.context.set_offline(True)
     expect(page.locator("#offline")).to_be_visible()
     write(page, "Written in a tunnel")

@@ -19,7 +19,7 @@ from parley.messaging.line import Line
 from parley.messaging.models import Attempt, Lane, Message, Outbox
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
-from parley.messaging.sending import send
+from parley.messaging.sending import send, send_past
 from parley.notifications.models import Notification
 from tests.people import House
 
@@ -102,6 +102,22 @@ async def test_a_younger_text_does_not_overtake_one_that_waits_to_be_tried_again
     assert await take(line) == []
 
 
+async def test_a_member_may_send_past_a_text_in_doubt_if_the_words_differ(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    maya = "+15035550118"
+    _, two, same = await sync_to_async(write)(juniper, (maya, "one"), (maya, "two"), (maya, "one"))
+    [one] = await take(line)
+    await outcomes.record(line, [Outcome(one.attempt_id, "unknown")], patience)
+    assert await take(line) == []
+    assert await sync_to_async(send_past)(two)
+    assert await sync_to_async(send_past)(same)
+    assert [text.body for text in await take(line)] == ["two"]
+    assert not await sync_to_async(send_past)(two)
+    await outcomes.record(line, [Outcome(one.attempt_id, "bound", carrier_id="SM1")], patience)
+    assert [text.body for text in await take(line)] == ["one"]
+
+
 async def test_the_database_itself_refuses_a_second_open_attempt(juniper: House, line: Line) -> None:
     await sync_to_async(write)(juniper, ("+15035550118", "one"))
     await take(line)
@@ -109,8 +125,8 @@ async def test_the_database_itself_refuses_a_second_open_attempt(juniper: House,
         await line.run(
             lambda db: db.execute(
                 "INSERT INTO messaging_attempt (id, business_id, message_id, number_id, recipient, try_number, state,"
-                " started_at, code, checks) SELECT gen_random_uuid(), business_id, message_id, number_id, recipient,"
-                " 2, 'sending', now(), '', 0 FROM messaging_attempt"
+                " started_at, code, checks, apart) SELECT gen_random_uuid(), business_id, message_id, number_id,"
+                " recipient, 2, 'sending', now(), '', 0, '' FROM messaging_attempt"
             )
         )
 
@@ -218,6 +234,7 @@ async def test_an_outcome_that_comes_after_the_lease_binds_but_never_regresses(
     late = Outcome(text.attempt_id, "not_sent", words="late", wait=0.0)
     await outcomes.record(line, [late], patience)
     assert await states() == {"Hi": "unknown"}
+    assert (await Attempt.objects.aget()).state == "unknown"
     await outcomes.record(line, [Outcome(text.attempt_id, "bound", carrier_id="SM1")], patience)
     assert await states() == {"Hi": "accepted"}
     await outcomes.record(line, [Outcome(text.attempt_id, "unknown")], patience)

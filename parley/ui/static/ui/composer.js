@@ -135,14 +135,14 @@ export function compose(form, { sent }) {
     list.replaceChildren(...waiting(id).map((message) => {
       const li = $("#pending-message").content.firstElementChild.cloneNode(true);
       $(".bubble", li).textContent = message.body;
-      $(".receipt span", li).textContent = busy.has(message.key) || !document.body.hasAttribute("data-offline") ? "Sending" : "Waiting to send";
+      $(".receipt span", li).textContent = busy.has(message.key) ? "Sending" : "Waiting to send";
       return li;
     }));
   }
 
   async function go() {
     const known = waiting(id).length;
-    await flush(id, {
+    const flushed = flush(id, {
       sent: async (at) => { if (!signal.aborted) { await sent(at); render(); } },
       refused: (message, why) => {
         if (signal.aborted) return keep(draftOf(id), message);
@@ -153,6 +153,8 @@ export function compose(form, { sent }) {
         (why.field === "subject" ? subject : body).focus();
       },
     });
+    render();
+    await flushed;
     if (signal.aborted) return;
     render();
     if (known && waiting(id).length) setTimeout(() => signal.aborted || go(), RETRY);
@@ -171,10 +173,9 @@ export function compose(form, { sent }) {
     keep(draftOf(id), null);
     tell();
     measure();
-    render();
-    $(".thread-log").scrollTop = $(".thread-log").scrollHeight;
     body.focus();
     go();
+    $(".thread-log").scrollTop = $(".thread-log").scrollHeight;
   }, { signal });
   body.addEventListener("keydown", (e) => {
     if (e.key === "Enter" && (e.metaKey || e.ctrlKey)) { e.preventDefault(); form.requestSubmit(); }

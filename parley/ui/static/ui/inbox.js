@@ -48,6 +48,9 @@ function opened({ focus = false } = {}) {
   for (const row of $$(`.conversation[data-client="${CSS.escape(openId())}"]`)) row.setAttribute("aria-current", "true");
   show(paneOfAddress());
   document.title = `${$("#thread-title")?.textContent ?? "Inbox"} · Parley`;
+  pinned = true;
+  resized.disconnect();
+  if (log()) resized.observe(log());
   toEnd();
   compose($("#composer"), { sent });
   if (focus) (phone.matches ? $("#thread-title a") : $("#composer textarea"))?.focus({ preventScroll: true });
@@ -156,6 +159,11 @@ htmx.registerExtension("inbox", {
     return true;
   },
 });
+
+/* A composer that grows takes room from the thread: whoever was at its end stays there. */
+let pinned = true;
+document.addEventListener("scroll", (e) => { if (e.target === log()) pinned = atEnd(); }, true);
+const resized = new ResizeObserver(() => { if (pinned) toEnd(); });
 
 /* ---- What this page shows, for /live */
 shows((params) => {

@@ -16,7 +16,7 @@ const askers = [];
 export const shows = (asker) => askers.push(asker);
 
 const wanted = { ids: new Set(), all: false, news: false };
-let asking = null, failed = false;
+let asking = null, failed = false, patience = 1_000;
 
 async function ask() {
   const { ids, all, news } = wanted, params = new URLSearchParams();
@@ -24,17 +24,23 @@ async function ask() {
   if (!all) for (const id of ids) params.append("c", id);
   if (news || all) params.set("news", document.getElementById("now").value);
   for (const asker of askers) asker(params);
-  let done = false;
-  const end = (e) => { if (e.detail.ctx?.response?.raw?.ok) done = true; };
-  document.addEventListener("htmx:after:request", end);
-  try {
-    await htmx.ajax("GET", `/live?${params}`, { target: "#now", swap: "none" });
-  } finally {
-    document.removeEventListener("htmx:after:request", end);
+  let answer = null;
+  const source = document.getElementById("now");
+  const hear = (e) => (answer = e.detail.ctx?.response?.raw);
+  source.addEventListener("htmx:after:request", hear, { once: true });
+  await htmx.ajax("GET", `/live?${params}`, { source, target: source, swap: "none" });
+  source.removeEventListener("htmx:after:request", hear);
+  /* Signed out: the page itself leads to the door, and back here. What was being written is kept. */
+  if (answer?.redirected) location.reload();
+  failed = !answer?.ok;
+  if (failed) {
+    wanted.all = true;
+    setTimeout(() => lost || refresh(), patience);
+    patience = Math.min(2 * patience, SLOWEST);
+  } else {
+    patience = 1_000;
+    document.dispatchEvent(new CustomEvent("parley:shown"));
   }
-  failed = !done;
-  if (failed) wanted.all = true;
-  else document.dispatchEvent(new CustomEvent("parley:shown"));
 }
 
 /** Ask for what changed: in these conversations, or (none) anywhere. Resolves when the page shows it. */
@@ -102,6 +108,7 @@ function connect(wait = 500) {
     tell({ event: "lost" });
     /* The browser comes back by itself unless it was refused: by a proxy, or because we were signed out. */
     if (source.readyState !== EventSource.CLOSED) return;
+    refresh();
     const jitter = 0.5 + Math.random();
     setTimeout(() => connect(Math.min(wait * 2, SLOWEST)), wait * jitter);
   };

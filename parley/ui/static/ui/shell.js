@@ -95,13 +95,16 @@ document.addEventListener("click", async (e) => {
   panel.querySelector("a, button")?.focus();
 });
 
-/* ---- A request that got no answer. Forms with data-keeps tell their own story. */
+/* ---- A request that got no answer. What asks by itself (data-quiet) and what keeps its words say so themselves. */
+const quiet = (e) => (e.detail.ctx?.sourceElement ?? e.target).closest?.("[data-quiet], [data-keeps]");
 document.addEventListener("htmx:response:error", (e) => {
   const { status } = e.detail.ctx.response;
+  if (quiet(e)) return;
   if (status >= 500) say("That didn’t load", "It’s us, not you. Try again in a moment.");
   else if (status === 403) say("That page was open too long", "Open it again and try once more.");
+  else if (status === 404) say("That isn’t here any more", "Somebody may have moved it.");
 });
 document.addEventListener("htmx:error", (e) => {
-  const from = e.detail.ctx?.sourceElement;
-  if (navigator.onLine && !from?.closest("[data-keeps], [data-quiet]")) say("That didn’t load", "Check your connection and try again.");
+  if (quiet(e)) return;
+  say("That didn’t load", "Check your connection and try again.");
 });
