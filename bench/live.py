@@ -25,16 +25,6 @@ from demo import Demo, demo
 from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN
 from parley.sandbox.webhooks import signature
 
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 MAYA, OURS = "+15035550118", "+18555550142"
 
 # Notes the moment at which each "bench 17 of ..." first stands in the thread.
@@ -61,6 +51,8 @@ def main() -> None:
 
 def measure(where: Demo, wish: argparse.Namespace) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
+
+    from tests.world import CHROMIUM
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)

@@ -12,18 +12,8 @@ from django.test import Client as Session
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from parley.businesses.models import User
-from tests.world import World
+from tests.world import CHROMIUM, World
 
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DESK, PHONE = (1440, 900), (390, 844)
 LOOKS = [(size, theme) for size in ("desk", "phone") for theme in ("light", "dark")]
 AA = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -37,7 +27,7 @@ def chromium(django_db_setup: None) -> Iterator[Browser]:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright's loop runs in this thread, which Django takes for an asynchronous view.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
         yield browser
         browser.close()
 

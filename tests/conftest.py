@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.people import House, make_house
 from tests.world import World, a_world
+
+# Two cores that run two workers and a browser: a slow example is not a wrong one.
+settings.register_profile("parley", deadline=None)
+settings.load_profile("parley")
 
 
 @pytest.fixture

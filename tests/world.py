@@ -23,6 +23,18 @@ from tests.waiting import free_ports, until
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# What a headless Chromium needs on a machine without a screen, a sandbox or a network.
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
 
 def database_url() -> str:
     """The database this test run uses, as another process must be told it."""

@@ -213,14 +213,16 @@ class EmbeddedPostgres:
     # Who runs it, and from where
 
     @cached_property
-    def _account(self) -> pwd.struct_passwd | None:
+    def _account(self) -> tuple[int, int] | None:
+        """The user and group to become for PostgreSQL; None if we are somebody already."""
         if os.geteuid() != 0:
             return None
-        owners = [folder.stat().st_uid for folder in self.home.glob("data-*")]
-        if owners and owners[0] != 0:
-            return pwd.getpwuid(owners[0])
+        for data in self.home.glob("data-*"):
+            owner = data.stat()
+            if owner.st_uid != 0:
+                return owner.st_uid, owner.st_gid
         try:
-            return pwd.getpwnam(ACCOUNT)
+            return pwd.getpwnam(ACCOUNT)[2:4]
         except KeyError:
             pass
         made = subprocess.run(
@@ -233,13 +235,14 @@ class EmbeddedPostgres:
                 f"PostgreSQL does not run as root, and the account {ACCOUNT} for it could not be made: "
                 f"{made.stderr.strip()}. Run Parley as another user."
             )
-        return pwd.getpwnam(ACCOUNT)
+        return pwd.getpwnam(ACCOUNT)[2:4]
 
     @cached_property
     def _as_account(self) -> dict[str, Any]:
         if self._account is None:
             return {"cwd": "/"}
-        return {"cwd": "/", "user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
+        user, group = self._account
+        return {"cwd": "/", "user": user, "group": group, "extra_groups": []}
 
     @cached_property
     def _programs(self) -> Path:
@@ -273,14 +276,15 @@ class EmbeddedPostgres:
         self._give(self.home)
         if subprocess.run(["test", "-x", self.home], **self._as_account).returncode == 0:
             return
-        assert self._account is not None
         if self.folder.is_symlink() or any(self.folder.iterdir()):
             raise PostgresFailed(
-                f"PostgreSQL does not run as root, and its account {self._account.pw_name} cannot reach "
+                f"PostgreSQL does not run as root, and the account that it runs as cannot reach "
                 f"{self.home}. Set PARLEY_DATA to a folder that it can, such as {SHARED / 'data'}."
             )
         SHARED.mkdir(mode=0o755, parents=True, exist_ok=True)
-        new_home = tempfile.mkdtemp(prefix=f"{self.folder.name}-", dir=SHARED)
+        new_home = Path(tempfile.mkdtemp(prefix=f"{self.folder.name}-", dir=SHARED))
+        # For whoever finds it here after the link has gone: nobody else may throw a database away.
+        (new_home / "belongs-to").write_text(f"{self.folder}\n")
         self.folder.rmdir()
         self.folder.symlink_to(new_home)
 
@@ -292,7 +296,7 @@ class EmbeddedPostgres:
         if os.geteuid() == 0 and folder.lstat().st_uid == 0:
             self._give(folder)
         found = folder.lstat()
-        ours = self._account.pw_uid if self._account else os.geteuid()
+        ours = self._account[0] if self._account else os.geteuid()
         # Everybody may write to /tmp: a folder that somebody else made there would let them in.
         if folder.is_symlink() or found.st_uid != ours or found.st_mode & 0o077:
             raise PostgresFailed(
@@ -301,7 +305,7 @@ class EmbeddedPostgres:
 
     def _give(self, path: Path) -> None:
         if self._account is not None:
-            os.chown(path, self._account.pw_uid, self._account.pw_gid)
+            os.chown(path, *self._account)
 
     @contextmanager
     def _start_lock(self) -> Iterator[None]:

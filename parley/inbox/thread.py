@@ -54,6 +54,7 @@ class Line:
     receipt: str = ""
     repeats: bool = False
     by_email: bool = False
+    behind: bool = False
     media: list[Media] = field(default_factory=list)
 
     @property
@@ -122,6 +123,7 @@ class Thread:
 
     def _lines(self, messages: Sequence[Message], previous: Message | None = None) -> list[Line]:
         repeated = self._repeated(messages)
+        behind = self._behind(messages)
         texts, emails = why_no_texts(self.client) is None, bool(self.client.email)
         lines = []
         for message in messages:
@@ -130,6 +132,9 @@ class Thread:
                 line.day = day(message.at, self.zone)
             line.follows = previous is not None and not line.day and self._same_run(previous, message)
             line.icon, line.receipt = self._receipt(message)
+            if message.id in behind:
+                line.behind = behind[message.id]
+                line.receipt = "Waiting to send: the carrier is still being asked about the text before it."
             if message.state in FAILED or message.state == State.UNCONFIRMED:
                 by_text = message.channel == Message.Channel.SMS
                 fresh = message.id not in repeated and message.kind == Message.Kind.DIRECT
@@ -141,6 +146,26 @@ class Thread:
             if after.follows and self._said_by_next(line.message, after.message):
                 line.receipt = ""
         return lines
+
+    def _behind(self, messages: Iterable[Message]) -> dict[uuid.UUID, bool]:
+        """Texts that wait only because one before them is in doubt (rule R3), and whether a member may send past it.
+
+        Not past the very same words: the carrier's log could not tell the two apart.
+        """
+        waiting = [
+            m
+            for m in messages
+            if m.state == State.QUEUED and m.channel == Message.Channel.SMS and not m.reason
+        ]
+        if not waiting:
+            return {}
+        in_doubt = self._messages.filter(state=State.UNKNOWN, channel=Message.Channel.SMS)
+        doubted = list(in_doubt.values_list("their_address", "body"))
+        return {
+            m.id: (m.their_address, m.body) not in doubted
+            for m in waiting
+            if any(address == m.their_address for address, _ in doubted)
+        }
 
     def _repeated(self, messages: Iterable[Message]) -> set[uuid.UUID]:
         keys = {again_key(m.id): m.id for m in messages if m.state in FAILED or m.state == State.UNCONFIRMED}

@@ -10,6 +10,7 @@ urlpatterns = [
     path("inbox/<uuid:id>/earlier", views.earlier, name="earlier_messages"),
     path("inbox/<uuid:id>/send", views.send, name="send_in_conversation"),
     path("inbox/<uuid:id>/again/<uuid:message>", views.again, name="send_again"),
+    path("inbox/<uuid:id>/now/<uuid:message>", views.now, name="send_now"),
     path("inbox/<uuid:id>/read", views.read, name="read_conversation"),
     path("inbox/<uuid:id>/assign", views.assign, name="assign_conversation"),
     path("inbox/<uuid:id>/close", views.close, name="close_conversation"),

@@ -195,6 +195,16 @@ def again(request: MemberRequest, id: uuid.UUID, message: uuid.UUID) -> HttpResp
 
 @require_POST
 @for_members
+def now(request: MemberRequest, id: uuid.UUID, message: uuid.UUID) -> HttpResponse:
+    """Let a text that waits behind one in doubt go ahead of it."""
+    conversation = _find(request, id)
+    own = conversation.messages.filter(business_id=request.member.business_id)
+    sending.send_past(get_object_or_404(own, pk=message))
+    return _done(request, conversation)
+
+
+@require_POST
+@for_members
 def read(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     """The open, visible page says so: what came up to the message `seen` has been read. Fetching a page never does."""
     own = request.member.business.conversations

@@ -52,6 +52,11 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return self.filter(Q(last_at__lt=at) | Q(last_at=at, id__lt=id))
 
 
+def _inbox_list(name: str, shows: Q, *of: str) -> models.Index:
+    """An index of its own for each list of the Inbox, in the order the list is read."""
+    return models.Index("business", *of, F("last_at").desc(), F("id").desc(), name=name, condition=shows)
+
+
 class Conversation(BusinessOwned):
     """All that passed between a business and one client."""
 
@@ -89,43 +94,11 @@ class Conversation(BusinessOwned):
             TenantKey(field="last_message", name="conversation_message_tenant"),
         ]
         indexes = [
-            # Each serves one list of the Inbox.
-            models.Index(
-                "business",
-                F("last_at").desc(),
-                F("id").desc(),
-                name="inbox_open",
-                condition=Q(closed_at=None),
-            ),
-            models.Index(
-                "business",
-                F("last_at").desc(),
-                F("id").desc(),
-                name="inbox_closed",
-                condition=Q(closed_at__isnull=False),
-            ),
-            models.Index(
-                "business",
-                F("last_at").desc(),
-                F("id").desc(),
-                name="inbox_waiting",
-                condition=Q(closed_at=None, waiting=True),
-            ),
-            models.Index(
-                "business",
-                F("last_at").desc(),
-                F("id").desc(),
-                name="inbox_unread",
-                condition=Q(closed_at=None, unread__gt=0),
-            ),
-            models.Index(
-                "business",
-                "assignee",
-                F("last_at").desc(),
-                F("id").desc(),
-                name="inbox_mine",
-                condition=Q(closed_at=None),
-            ),
+            _inbox_list("inbox_open", Q(closed_at=None)),
+            _inbox_list("inbox_closed", Q(closed_at__isnull=False)),
+            _inbox_list("inbox_waiting", Q(closed_at=None, waiting=True)),
+            _inbox_list("inbox_unread", Q(closed_at=None, unread__gt=0)),
+            _inbox_list("inbox_mine", Q(closed_at=None), "assignee"),
         ]
 
     def __str__(self) -> str:

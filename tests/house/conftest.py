@@ -45,7 +45,10 @@ class Run:
             assert self.process.poll() is None or self.output.count(words) >= times, self.output
             return self.output.count(words) >= times
 
-        until(said, seconds, what=f"{words!r} in:\n{self.output}")
+        try:
+            until(said, seconds, what=repr(words))
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it said:\n{self.output}") from None
 
     def family(self) -> list[psutil.Process]:
         """The command and every descendant that it has now; remembered for the clean-up."""

@@ -168,6 +168,7 @@ def test_root_with_a_closed_home_gets_a_folder_that_postgresql_can_reach(folder:
         with server:
             assert server.folder.is_symlink()
             assert server.home.is_relative_to(SHARED)
+            assert (server.home / "belongs-to").read_text() == f"{server.folder}\n"
             keep(server)
         assert closed.stat().st_mode & 0o777 == 0o700, "nobody's home is opened for this"
         with EmbeddedPostgres(closed / "postgres", fast=True) as again:
@@ -175,6 +176,19 @@ def test_root_with_a_closed_home_gets_a_folder_that_postgresql_can_reach(folder:
     finally:
         if server.home.is_relative_to(SHARED):
             shutil.rmtree(server.home)
+
+
+@as_root
+def test_root_runs_somebodys_data_as_that_somebody(server: EmbeddedPostgres) -> None:
+    server.start()
+    server.stop()
+    nobody = 65534
+    for path in [server.home, *server.home.rglob("*")]:
+        os.chown(path, nobody, nobody)
+    with EmbeddedPostgres(server.folder, fast=True) as again:
+        assert again.pid is not None
+        assert psutil.Process(again.pid).uids().effective == nobody
+    assert {path.stat().st_uid for path in server.home.rglob("*")} == {nobody}
 
 
 @as_root

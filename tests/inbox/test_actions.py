@@ -12,6 +12,7 @@ from django.test import Client as Browser
 
 from parley.clients.models import Client
 from parley.messaging.models import Conversation, Message, Outbox
+from parley.messaging.sending import send
 from tests.inbox.conftest import SignIn
 from tests.people import House
 
@@ -199,3 +200,22 @@ def test_every_page_forbids_scripts_of_others(nora: Browser, hello: Message) -> 
     html = nora.get(f"/inbox/{hello.conversation_id}").content.decode()
     assert not re.search(r"<script(?![^>]*\bsrc=)", html)
     assert not re.search(r"\son\w+=", html)
+
+
+def test_a_text_behind_one_in_doubt_says_so_and_may_go_ahead(
+    juniper: House, alder: House, nora: Browser, maya: Client
+) -> None:
+    juniper.text(maya, "See you at 2", inbound=False, state="unknown")
+    other = send(juniper.owner, maya, channel="sms", body="Ring the side bell")
+    same = send(juniper.owner, maya, channel="sms", body="See you at 2")
+    page = nora.get(f"/inbox/{other.conversation_id}").content.decode()
+    assert page.count("the carrier is still being asked about the text before it.") == 2
+    # Never past the very same words: the carrier's log could not tell the two apart.
+    assert page.count("Send it now") == 1
+    assert nora.post(f"/inbox/{other.conversation_id}/now/{other.id}").status_code == 302
+    assert Outbox.objects.get(message=other).past
+    assert not Outbox.objects.get(message=same).past
+    stranger = Browser()
+    stranger.force_login(alder.owner.user)
+    assert stranger.post(f"/inbox/{same.conversation_id}/now/{same.id}").status_code == 404
+    assert not Outbox.objects.get(message=same).past
