@@ -50,6 +50,12 @@ document.addEventListener("click", (e) => {
   if (menu) closeMenu(menu);
 });
 
+/* Whoever sits here next should not find half a letter. What waits to be sent stays, and only its author sends it. */
+document.addEventListener("submit", (e) => {
+  if (!e.target.matches("[action*=logout]")) return;
+  for (const key of Object.keys(localStorage)) if (key.startsWith("parley draft ")) localStorage.removeItem(key);
+});
+
 /* ---- Toasts */
 const TOASTS_SHOWN = 3, TOAST_STAYS = 10_000;
 const region = () => document.getElementById("toasts");
