@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client as Session
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from parley.businesses.models import User
 from tests.world import CHROMIUM, World
@@ -19,6 +19,9 @@ LOOKS = [(size, theme) for size in ("desk", "phone") for theme in ("light", "dar
 AA = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 Visit = Callable[..., Page]
+
+# It waits for the thing itself; the end is far off because two other workers may be using the two cores.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ CALM = {
     "hang": 0.0,
     "callbacks_lost": 0.0,
     "list_fails": 0.0,
+    "list_lag_seconds": 0.0,
     "down": "",
 }
 
@@ -48,6 +49,8 @@ def message() -> Message:
         ({"reset_after": 1.0}, None, 1),
         ({"garbage": 1.0}, None, 1),
         ({"error_after": 1.0, "callbacks_lost": 1.0}, "unknown", 1),
+        # Its log is slow to show it: one listing without it would have been a second text.
+        ({"error_after": 1.0, "callbacks_lost": 1.0, "list_lag_seconds": 4.0}, "unknown", 1),
         # The carrier never had it: proved by two listings, then sent again.
         ({"error_before": 1.0}, "unknown", 2),
         ({"hang": 1.0, "hang_seconds": 5.0}, "unknown", 2),

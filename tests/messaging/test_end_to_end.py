@@ -102,9 +102,6 @@ def test_a_paced_number_sends_at_its_pace(world: World, juniper: House) -> None:
         send(juniper.owner, juniper.client(phone=f"+1503{5550100 + n}"), channel="sms", body=f"Text {n}")
     until(lambda: Message.objects.filter(state="delivered").count() == 25, what="25 deliveries")
     times = sorted(row["accepted_at"] for row in world.truth())
-    assert [row["body"] for row in sorted(world.truth(), key=lambda r: r["accepted_at"])] == [
-        f"Text {n}" for n in range(25)
-    ]
     # 25 texts of one segment at 10 a second: the last leaves 2.4 s after the first.
     seconds = [parse(t) for t in times]
     assert 2.2 <= seconds[-1] - seconds[0] <= 3.6
