@@ -7,6 +7,8 @@ errors below; which one it is decides what may happen next (docs/life-of-a-messa
     Paused    our account or credentials are at fault -> the connection waits, the message is not at fault
     Refused   the carrier said no, and why          -> final for this message
     Doubt     nobody knows                          -> never sent again before absence is proved
+
+A question has two errors of its own: Unavailable (no usable answer, ask again) and Unfetchable (a final no).
 """
 
 from __future__ import annotations
@@ -160,6 +162,14 @@ class Unavailable(SendError):
     """A question (fetch, list) got no usable answer. It proves nothing."""
 
 
+class Unfetchable(SendError):
+    """Final for this picture: it is gone, too large, or not at the carrier's own address. Asking again helps nobody."""
+
+
+# A text with all that comes along is at most this large at every carrier (MMS); nothing larger is held in memory.
+MOST_MEDIA_BYTES = 5 * 1024 * 1024
+
+
 class Carrier(Protocol):
     """What every carrier folder offers."""
 
@@ -173,6 +183,13 @@ class Carrier(Protocol):
 
     async def list_between(self, sender: str, recipient: str, since: datetime) -> Sequence[Listed]:
         """Every row from `sender` to `recipient` created at or after `since`. Raises Unavailable."""
+
+    async def fetch_media(self, url: str) -> tuple[str, bytes]:
+        """What came along with a text: the type that was claimed for it (unproved) and its bytes.
+
+        At most MOST_MEDIA_BYTES. Our credentials go to the carrier's own hosts alone. Raises Unavailable (try later)
+        or Unfetchable (final), whose words are a sentence about "it".
+        """
 
     def authentic(self, url: str, headers: Mapping[str, str], form: Sequence[tuple[str, str]]) -> bool:
         """Was this webhook signed by the carrier? `url` is the configured public address plus path and query."""

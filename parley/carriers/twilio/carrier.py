@@ -22,7 +22,7 @@ from parley.carriers.base import (
     Rented,
     Unavailable,
 )
-from parley.carriers.twilio import signature, webhooks
+from parley.carriers.twilio import media, signature, webhooks
 from parley.carriers.twilio.http import Form, Http
 from parley.carriers.twilio.webhooks import SID, clean, moment, receipt_status, whole
 
@@ -135,6 +135,12 @@ class Twilio:
                     rows[row.carrier_id] = row
             url = self._next(page)
         return sorted(rows.values(), key=lambda row: row.created_at)
+
+    async def fetch_media(self, url: str) -> tuple[str, bytes]:
+        """The claimed type and the bytes behind a webhook's MediaUrl. Raises Unavailable or Unfetchable."""
+        return await media.fetch(
+            url, base=URL(self._api), authorization=self._http.authorization, timeout=self._http.timeout
+        )
 
     def authentic(
         self,

@@ -38,8 +38,8 @@ class Http:
 
     def __init__(self, user: str, password: str, *, timeout: float, connections: int) -> None:
         basic = base64.b64encode(f"{user}:{password}".encode()).decode()
-        self._headers = {"Authorization": f"Basic {basic}", "Accept": "application/json"}
-        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(10.0, timeout / 3))
+        self.authorization = f"Basic {basic}"
+        self.timeout = aiohttp.ClientTimeout(total=timeout, connect=min(10.0, timeout / 3))
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
@@ -95,8 +95,8 @@ class Http:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers=self._headers,
-                timeout=self._timeout,
+                headers={"Authorization": self.authorization, "Accept": "application/json"},
+                timeout=self.timeout,
             )
         return self._session
 
