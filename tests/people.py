@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from parley.businesses.models import Business, Member, User
 from parley.clients.models import Client
-from parley.messaging.models import Conversation, Lane, Message
+from parley.messaging.media_types import sniff
+from parley.messaging.models import Attachment, Conversation, Lane, Message
 from parley.messaging.sending import conversation_with
 from parley.numbers.models import PhoneNumber
 from parley.sms import segments
@@ -65,6 +66,20 @@ class House:
             unread=conversation.unread + 1 if inbound else 0,
         )
         return message
+
+    def attach(self, message: Message, content: bytes | None = None, **more: Any) -> Attachment:
+        """What came along with a text: kept if there is content, else on its way."""
+        place = len(message.media)
+        message.media = [*message.media, {"url": "https://x.example/1", "content_type": "image/jpeg"}]
+        message.save(update_fields=["media"])
+        kept = {"state": "kept", "content": content, "content_type": sniff(content)} if content else {}
+        return Attachment.objects.create(
+            business=self.business,
+            message=message,
+            place=place,
+            created_at=timezone.now(),
+            **(kept | more),
+        )
 
 
 def make_house(

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +146,10 @@ class World:
     def weather(self, **settings: Any) -> None:
         self.sandbox("PUT", "/sandbox/weather", settings)
 
-    def texts_from(self, handset: str, to: str, body: str) -> Any:
-        """A client writes on their handset."""
-        return self.sandbox("POST", f"/sandbox/handsets/{handset}/texts", {"to": to, "body": body})
+    def texts_from(self, handset: str, to: str, body: str, media: Sequence[Any] = ()) -> Any:
+        """A client writes on their handset. `media`: "sample", or {content_type, base64}."""
+        said = {"to": to, "body": body, "media": list(media)}
+        return self.sandbox("POST", f"/sandbox/handsets/{handset}/texts", said)
 
     def truth(self, **query: str) -> list[dict[str, Any]]:
         """What the carrier really accepted and delivered."""

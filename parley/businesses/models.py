@@ -81,7 +81,7 @@ class Business(models.Model):
 
     if TYPE_CHECKING:
         from parley.clients.models import Client
-        from parley.messaging.models import Conversation, Message
+        from parley.messaging.models import Attachment, Conversation, Message
         from parley.notifications.models import Notification
         from parley.numbers.models import PhoneNumber
 
@@ -89,6 +89,7 @@ class Business(models.Model):
         clients: RelatedManager[Client]
         conversations: RelatedManager[Conversation]
         messages: RelatedManager[Message]
+        attachments: RelatedManager[Attachment]
         notifications: RelatedManager[Notification]
         numbers: RelatedManager[PhoneNumber]
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from django.utils import timezone
 
 from parley.businesses.models import Member
-from parley.inbox.media import Media, media_of
+from parley.inbox.media import Media, media_in
 from parley.inbox.reach import messages_in
 from parley.messaging.models import Conversation, Message, MessageQuerySet
 from parley.messaging.sending import why_no_texts
@@ -124,10 +124,11 @@ class Thread:
     def _lines(self, messages: Sequence[Message], previous: Message | None = None) -> list[Line]:
         repeated = self._repeated(messages)
         behind = self._behind(messages)
+        media = media_in(self.member, messages)
         texts, emails = why_no_texts(self.client) is None, bool(self.client.email)
         lines = []
         for message in messages:
-            line = Line(message, media=media_of(message.media))
+            line = Line(message, media=media.get(message.id, []))
             if previous is None or self._day(previous) != self._day(message):
                 line.day = day(message.at, self.zone)
             line.follows = previous is not None and not line.day and self._same_run(previous, message)

@@ -1,7 +1,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from parley.inbox import views
+from parley.inbox import media, views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("inbox/<uuid:id>/assign", views.assign, name="assign_conversation"),
     path("inbox/<uuid:id>/close", views.close, name="close_conversation"),
     path("inbox/<uuid:id>/open", views.open_again, name="open_conversation"),
+    path("media/<uuid:id>", media.media, name="media"),
     path("live", views.live, name="live"),
     path("", include("parley.inbox.send_message_urls")),
 ]

@@ -12,9 +12,11 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.lookups import LessThanOrEqual
 
 from parley.businesses.models import Member
 from parley.businesses.tenancy import BusinessOwned, TenantKey, tenant_target
+from parley.carriers.base import MOST_MEDIA_BYTES
 from parley.clients.models import Client
 from parley.numbers.models import PhoneNumber
 
@@ -222,6 +224,44 @@ class Message(BusinessOwned):
     @property
     def inbound(self) -> bool:
         return self.direction == self.Direction.IN
+
+
+class Attachment(BusinessOwned):
+    """One of a message's media, fetched from the carrier and kept. Its address there is in `Message.media[place]`."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "On its way"
+        KEPT = "kept", "Kept"
+        FAILED = "failed", "Not to be had"
+
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, related_name="attachments", db_constraint=False, db_index=False
+    )
+    place = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=7, choices=State.choices, default=State.WAITING)
+    content_type = models.CharField(max_length=32, blank=True, help_text="Told from the bytes alone.")
+    content = models.BinaryField(null=True)
+    reason = models.CharField(max_length=200, blank=True, help_text="Why it is not to be had, for people.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            TenantKey(field="message", name="attachment_message_tenant"),
+            models.UniqueConstraint(fields=["business", "message", "place"], name="attachment_once"),
+            models.CheckConstraint(
+                condition=Q(state="kept", content__isnull=False) | (~Q(state="kept") & Q(content=None)),
+                name="attachment_kept_is_there",
+            ),
+            models.CheckConstraint(
+                condition=LessThanOrEqual(
+                    models.Func(
+                        F("content"), function="octet_length", output_field=models.IntegerField(null=True)
+                    ),
+                    MOST_MEDIA_BYTES,
+                ),
+                name="attachment_size",
+            ),
+        ]
 
 
 class Outbox(models.Model):

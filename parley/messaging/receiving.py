@@ -25,9 +25,11 @@ from parley.carriers.base import Carrier, Received
 from parley.clients.models import TINTS
 from parley.messaging import outcomes
 from parley.messaging.events import SHARDS
+from parley.messaging.later import defer
 from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes, Fact
 from parley.messaging.patience import Patience
+from parley.messaging.tasks import fetch_media
 from parley.sms import optout
 from parley.sms.numbers import pretty
 
@@ -230,6 +232,7 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes) -> list[in
     rows = [row for row in rows if row[0] in fresh]
     if not rows:
         return orphans
+    await _expect_media(db, rows)
     await _touch_conversations(db, rows)
     await _opt_outs(db, rows)
     notifications = []
@@ -321,6 +324,31 @@ async def _conversations(db: Db, clients: Mapping[UUID, Any]) -> dict[UUID, UUID
         [[new_id() for _ in missing], [clients[id].business_id for id in missing], missing],
     )
     return await found()
+
+
+async def _expect_media(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arrived]]) -> None:
+    """A row for each thing that came along, and for each text that has any a job to fetch them."""
+    items = [
+        (new_id(), number.business_id, id, place)
+        for id, number, _, _, arrived in rows
+        for place in range(len(arrived.text.media))
+    ]
+    if not items:
+        return
+    await db.execute(
+        """
+        INSERT INTO messaging_attachment (id, business_id, message_id, place, state, content_type, reason, created_at)
+        SELECT *, 'waiting', '', '', clock_timestamp()
+        FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::smallint[])
+        """,
+        [list(column) for column in zip(*items, strict=True)],
+    )
+    texts = dict.fromkeys((message, business) for _, business, message, _ in items)
+    await defer(
+        db,
+        fetch_media,
+        [{"message_id": str(message), "business_id": str(business)} for message, business in texts],
+    )
 
 
 async def _touch_conversations(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arrived]]) -> None:

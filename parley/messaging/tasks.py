@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import smtplib
 import uuid
+from datetime import timedelta
 from email.utils import formataddr
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.utils import timezone
-from procrastinate import RetryStrategy
+from procrastinate import BaseRetryStrategy, RetryDecision, RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.jobs import Job
 
 from parley.live.nudges import nudge
+from parley.messaging import attachments
 from parley.messaging.models import Message
+from parley.messaging.patience import patience
 
 
 class MailWaits(Exception):
@@ -81,3 +85,21 @@ def _move(key: dict[str, uuid.UUID], before: str, after: str, reason: str = "") 
             message = Message.objects.only("conversation_id", "business_id").get(**key)
             nudge(message.business_id, [message.conversation_id])
     return bool(moved)
+
+
+class MediaWaits(Exception):
+    """The carrier could not give what came with a text: it is asked again."""
+
+
+class Patiently(BaseRetryStrategy):
+    """As texts are tried again. It has no end of its own: `attachments` gives up by the age of what it waits for."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+        return RetryDecision(retry_at=timezone.now() + timedelta(seconds=patience().backoff(job.attempts)))
+
+
+@app.task(queue="media", retry=Patiently())
+def fetch_media(message_id: str, business_id: str) -> None:
+    """Fetch the pictures, and all else, that came with one text."""
+    if not attachments.fetch(uuid.UUID(message_id), uuid.UUID(business_id)):
+        raise MediaWaits
