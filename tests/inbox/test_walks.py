@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
+from parley import sandbox
 from parley.clients.models import Client
 from parley.live.nudges import nudge
-from parley.messaging.models import Conversation, Message
+from parley.messaging.media_types import sniff
+from parley.messaging.models import Attachment, Conversation, Message
 from parley.notifications.models import Notification
 from tests.browser import LOOKS, Visit, assert_accessible
 from tests.inbox.conftest import crowd
@@ -19,6 +22,8 @@ from tests.waiting import until
 from tests.world import World
 
 pytestmark = pytest.mark.browser
+
+PHOTO = (Path(sandbox.__file__).parent / "static" / "photo.png").read_bytes()
 
 
 def arrives(house: House, client: Client, body: str, **more: Any) -> Message:
@@ -36,6 +41,15 @@ def arrives(house: House, client: Client, body: str, **more: Any) -> Message:
     )
     nudge(house.business.id, [message.conversation_id], news=True)
     return message
+
+
+def is_fetched(attachment: Attachment, content: bytes) -> None:
+    """The carrier has given what came along, as `attachments` writes it down."""
+    message = attachment.message
+    Attachment.objects.filter(pk=attachment.pk).update(
+        state="kept", content=content, content_type=sniff(content)
+    )
+    becomes(message, message.state)
 
 
 def becomes(message: Message, state: str, reason: str = "") -> None:
@@ -112,6 +126,23 @@ def test_what_is_sent_follows_its_receipts_in_place(visit: Visit, juniper: House
     expect(bubble(page, "See you at 2:45")).to_have_count(2)
     expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     assert Message.objects.filter(direction="out").count() == 2
+
+
+def test_a_photo_comes_to_where_its_place_was_kept(visit: Visit, juniper: House) -> None:
+    maya = juniper.client()
+    old = juniper.text(maya, "Hello")
+    page = connected(visit(f"/inbox/{old.conversation_id}", juniper.owner.user))
+    message = juniper.text(maya, "", minutes_ago=0)
+    photo, card = juniper.attach(message), juniper.attach(message)
+    nudge(juniper.business.id, [message.conversation_id])
+    expect(bubble(page, "Photo is on its way…")).to_have_count(2)
+    is_fetched(photo, PHOTO)
+    expect(page.get_by_role("img", name="Photo from Maya")).to_be_in_viewport()
+    expect(bubble(page, "Photo is on its way…")).to_have_count(1)
+    is_fetched(card, b"BEGIN:VCARD\r\nEND:VCARD\r\n")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Contact card (download)").click()
+    assert download.value.suggested_filename.endswith(".vcf")
 
 
 def test_offline_words_wait_and_are_sent_once(visit: Visit, juniper: House, web: World) -> None:
@@ -367,7 +398,11 @@ def test_anybody_can_use_it(visit: Visit, juniper: House, size: str, theme: str)
         "Maya" * 14, "O" * 60, email=f"{'long' * 12}@example.com", good_to_know="Mild toner."
     )
     juniper.text(maya, "W" * 300)
-    juniper.text(maya, "", media=[{"url": "https://c.example/1", "content_type": "image/png"}])
+    pictures = juniper.text(maya, "Look")
+    juniper.attach(pictures, PHOTO)
+    juniper.attach(pictures)
+    juniper.attach(pictures, state="failed", reason="The picture could not be fetched.")
+    juniper.attach(pictures, b"BEGIN:VCARD\r\nEND:VCARD\r\n")
     juniper.text(maya, "Booked", inbound=False, kind="transactional", title="Booking confirmation")
     juniper.text(maya, "Dear Maya", inbound=False, channel="email", subject="Prices")
     for state in ("queued", "unknown", "sent", "delivered", "failed", "unconfirmed"):

@@ -55,7 +55,7 @@ def test_a_text_goes_out_and_the_reply_comes_back_by_itself(demo: World, chromiu
     parley = open_as_owner(chromium, demo)
     other = open_as_owner(chromium, demo)
     handset = open_page(chromium, demo.sandbox_url)
-    handset.get_by_label("Phone", exact=True).select_option(label="Maya Okafor, (503) 555-0118")
+    handset.get_by_role("combobox", name="Phone", exact=True).select_option(label="Maya Okafor, (503) 555-0118")
 
     choose(parley, "Maya Okafor")
     parley.get_by_label("Subject").fill("Your visit this afternoon")
@@ -80,6 +80,26 @@ def test_a_text_goes_out_and_the_reply_comes_back_by_itself(demo: World, chromiu
     expect(other.get_by_role("main")).to_contain_text(ANSWER)
     assert Message.objects.get(body=WORDS).subject == "Your visit this afternoon"
     assert Message.objects.filter(body=ANSWER).count() == 1
+
+
+def test_a_photo_comes_into_the_open_thread_by_itself(demo: World, chromium: Browser) -> None:
+    parley = open_as_owner(chromium, demo)
+    other = open_as_owner(chromium, demo)
+    parley.locator("a.conversation", has_text="Maya Okafor").click()
+    expect(parley.locator("#thread-title")).to_have_text("Maya Okafor")
+    handset = open_page(chromium, demo.sandbox_url)
+    handset.get_by_role("combobox", name="Phone", exact=True).select_option(label="Maya Okafor, (503) 555-0118")
+    handset.get_by_role("button", name="Send a photo").click()
+
+    photo = parley.get_by_role("img", name="Photo from Maya")
+    expect(photo).to_be_in_viewport()
+    until(lambda: photo.evaluate("img => img.naturalWidth") == 640, what="the photo drawn")
+    expect(other.locator("a.conversation", has_text="Maya Okafor")).to_contain_text("Photo")
+    with parley.context.expect_page() as opening:
+        parley.get_by_role("link", name="Photo from Maya (opens in a new tab)").click()
+    whole = opening.value
+    until(lambda: whole.evaluate("document.images[0]?.naturalWidth") == 640, what="the whole photo")
+    assert whole.url.startswith(f"{demo.url}/media/")
 
 
 def test_an_email_goes_out_with_its_subject(demo: World, chromium: Browser) -> None:
