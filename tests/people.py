@@ -77,7 +77,6 @@ class House:
             business=self.business,
             message=message,
             place=place,
-            created_at=timezone.now(),
             **(kept | more),
         )
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from parley.carriers.base import Unavailable, Unfetchable
@@ -19,19 +17,17 @@ from parley.carriers.directory import configured
 from parley.live.nudges import nudge
 from parley.messaging.media_types import sniff
 from parley.messaging.models import Attachment, Message
-from parley.messaging.patience import patience
 
 log = logging.getLogger(__name__)
 
 
-def fetch(message_id: uuid.UUID, business_id: uuid.UUID) -> bool:
-    """Fetch what a message waits for. False if something must be tried again later."""
+def fetch(message_id: uuid.UUID, business_id: uuid.UUID, *, last: bool) -> bool:
+    """Fetch what a message waits for. False if something must be tried again; after the `last` try nothing is."""
     waiting = (
         Attachment.objects.filter(
             business_id=business_id, message_id=message_id, state=Attachment.State.WAITING
         )
         .select_related("message__number")
-        .annotate(age=Now() - F("created_at"))
         .order_by("place")
     )
     done = True
@@ -43,10 +39,10 @@ def fetch(message_id: uuid.UUID, business_id: uuid.UUID) -> bool:
         except Exception as error:
             if not isinstance(error, Unavailable):
                 log.error("what came with a text was not fetched: %s", type(error).__name__)
-            if item.age < timedelta(seconds=patience().media):
-                done = False
-            else:
+            if last:
                 _settle(item, Attachment.State.FAILED, reason=_not_fetched(item))
+            else:
+                done = False
         else:
             _settle(item, Attachment.State.KEPT, content=content, content_type=sniff(content))
     return done

@@ -242,7 +242,6 @@ class Attachment(BusinessOwned):
     content_type = models.CharField(max_length=32, blank=True, help_text="Told from the bytes alone.")
     content = models.BinaryField(null=True)
     reason = models.CharField(max_length=200, blank=True, help_text="Why it is not to be had, for people.")
-    created_at = models.DateTimeField()
 
     class Meta:
         constraints = [

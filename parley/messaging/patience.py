@@ -48,11 +48,6 @@ class Patience:
         """After the carrier refused our account, before one text tries whether it is open again."""
         return 30 * self.scale
 
-    @property
-    def media(self) -> float:
-        """How long what came with a text is asked for; a carrier that was away is back by then."""
-        return 3600 * self.scale
-
     def backoff(self, tries: int) -> float:
         """1 s doubled each time, five minutes at most; the caller adds the jitter."""
         return min(2.0 ** min(tries, 20), 300) * self.scale

@@ -337,8 +337,8 @@ async def _expect_media(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arriv
         return
     await db.execute(
         """
-        INSERT INTO messaging_attachment (id, business_id, message_id, place, state, content_type, reason, created_at)
-        SELECT *, 'waiting', '', '', clock_timestamp()
+        INSERT INTO messaging_attachment (id, business_id, message_id, place, state, content_type, reason)
+        SELECT *, 'waiting', '', ''
         FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::smallint[])
         """,
         [list(column) for column in zip(*items, strict=True)],

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.utils import timezone
-from procrastinate import BaseRetryStrategy, RetryDecision, RetryStrategy
+from procrastinate import BaseRetryStrategy, JobContext, RetryDecision, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
@@ -92,14 +92,28 @@ class MediaWaits(Exception):
 
 
 class Patiently(BaseRetryStrategy):
-    """As texts are tried again. It has no end of its own: `attachments` gives up by the age of what it waits for."""
+    """As texts are tried again, `tries` times in all."""
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+    def __init__(self, tries: int) -> None:
+        self.tries = tries
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if self.is_last(job):
+            return None
         return RetryDecision(retry_at=timezone.now() + timedelta(seconds=patience().backoff(job.attempts)))
 
+    def is_last(self, job: Job) -> bool:
+        return job.attempts + 1 >= self.tries
 
-@app.task(queue="media", retry=Patiently())
-def fetch_media(message_id: str, business_id: str) -> None:
+
+# An hour of asking: a carrier that was away is back by then. It is counted in tries, because after an hour in which
+# this machine itself was off nobody has asked yet.
+AN_HOUR = Patiently(20)
+
+
+@app.task(queue="media", retry=AN_HOUR, pass_context=True)
+def fetch_media(context: JobContext, message_id: str, business_id: str) -> None:
     """Fetch the pictures, and all else, that came with one text."""
-    if not attachments.fetch(uuid.UUID(message_id), uuid.UUID(business_id)):
+    last = AN_HOUR.is_last(context.job)
+    if not attachments.fetch(uuid.UUID(message_id), uuid.UUID(business_id), last=last):
         raise MediaWaits
