@@ -55,7 +55,9 @@ def test_a_text_goes_out_and_the_reply_comes_back_by_itself(demo: World, chromiu
     parley = open_as_owner(chromium, demo)
     other = open_as_owner(chromium, demo)
     handset = open_page(chromium, demo.sandbox_url)
-    handset.get_by_role("combobox", name="Phone", exact=True).select_option(label="Maya Okafor, (503) 555-0118")
+    handset.get_by_role("combobox", name="Phone", exact=True).select_option(
+        label="Maya Okafor, (503) 555-0118"
+    )
 
     choose(parley, "Maya Okafor")
     parley.get_by_label("Subject").fill("Your visit this afternoon")
