@@ -83,5 +83,7 @@ def assert_accessible(page: Page) -> None:
 
 
 def quick_actions(page: Page, action: str) -> None:
+    # Until the styles are there, the phone's button is visible on a desk too.
+    page.wait_for_load_state("load")
     page.locator("[data-opens='#quick-actions']:visible").click()
     page.get_by_role("menuitem", name=action).click()

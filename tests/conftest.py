@@ -40,3 +40,9 @@ def world(transactional_db: None, tmp_path: Path) -> Iterator[World]:
     """All of Parley and the sandbox, on the test database."""
     with a_world(tmp_path, "sandbox", "web", "texts", "jobs") as world:
         yield world
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: a worker that began one last would keep the other waiting."""
+    long = {item.path for item in items if {"world", "web"} & set(getattr(item, "fixturenames", ()))}
+    items.sort(key=lambda item: (item.path not in long, "test_faults" not in item.path.name))

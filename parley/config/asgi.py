@@ -20,6 +20,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "parley.config.settings")
 
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.db import close_old_connections
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
@@ -42,6 +43,8 @@ class TooLarge(Exception):
 
 def _find_business(scope: Scope) -> str | None:
     """Whose pages this session may watch; the same rule as `for_members`."""
+    # No request of Django's begins here, so nobody else drops a connection that a restarted database has cut.
+    close_old_connections()
     cookies: SimpleCookie = SimpleCookie()
     for name, value in scope["headers"]:
         if name == b"cookie":

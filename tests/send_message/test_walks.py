@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from parley.live.nudges import nudge
 from parley.messaging.models import Message
@@ -53,6 +53,25 @@ def test_the_walk_of_the_product_text(visit: Visit, juniper: House, size: str) -
     toast.get_by_role("link", name="See it").click()
     expect(page).to_have_url(f"{page.url.split('/inbox')[0]}/inbox/{message.conversation_id}")
     expect(page.locator(".bubble").get_by_text("See you at 2:45.")).to_be_visible()
+
+
+def test_whom_one_picked_stays_picked_when_the_search_answers_late(visit: Visit, juniper: House) -> None:
+    juniper.client()
+    juniper.client("Priya", "Raman", "+15035550164")
+    page = visit("/clients", juniper.owner.user)
+    held: list[Route] = []
+    page.route("**/send-message?q=*", lambda route: held.append(route))
+    quick_actions(page, "Send Message")
+    step = page.get_by_role("dialog", name="Who is it for?")
+    step.get_by_label("Find a client").fill("may")
+    until(lambda: page.wait_for_timeout(20) or held, what="the search asked")
+    step.get_by_text("Maya Okafor").click()
+    held[0].continue_()
+    page.unroute("**/send-message?q=*")
+    expect(step.get_by_role("radio")).to_have_count(1)
+    expect(step.get_by_role("radio")).to_be_checked()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("dialog", name="Send Message")).to_be_visible()
 
 
 def test_the_same_walk_without_scripts(visit: Visit, juniper: House) -> None:

@@ -39,6 +39,7 @@ class _Loader:
     def __init__(self) -> None:
         # The same people say the same things on every machine.
         self.chance = random.Random(855)  # noqa: S311  not a secret
+        self.rare = self.chance.sample(stories.NOW_AND_THEN, k=len(stories.NOW_AND_THEN))
         self.now = timezone.now()
         self.messages: list[Message] = []
         self.notifications: list[Notification] = []
@@ -85,7 +86,8 @@ class _Loader:
         lines: list[stories.Line] = []
         days = sorted(self.chance.sample(range(1, 60), k=self.chance.randint(2, 5)), reverse=True)
         for days_ago in days:
-            exchange = self.chance.choice(stories.EVERYDAY)
+            rare = self.rare and self.chance.random() < 0.15
+            exchange = self.rare.pop() if rare else self.chance.choice(stories.EVERYDAY)
             who = self.chance.choice(("nora", "jules"))
             words = {
                 "first": person.first,

@@ -157,7 +157,7 @@ KNOWN: dict[str, list[Line]] = {
     ],
 }
 
-# Small everyday exchanges; each of the many gets some of them.
+# What is said every day; each of the many gets some of it.
 EVERYDAY: list[list[tuple[str, str]]] = [
     [
         (
@@ -180,13 +180,26 @@ EVERYDAY: list[list[tuple[str, str]]] = [
         ("{who}", "Done, see you then."),
     ],
     [
+        ("{who}", "Thanks so much for coming in today. How does it feel?"),
+        ("client", "Love it! Got two compliments already 😊"),
+    ],
+    [("client", "Running 5 minutes late, sorry!"), ("{who}", "No rush, drive safely.")],
+    [
+        ("client", "Can I reschedule to next week? Something came up at work"),
+        ("{who}", "Of course. {day} at {time}?"),
+        ("client", "Works for me"),
+        ("auto:Appointment changed", "Your visit with {staff} is now on {day} at {time}."),
+        ("client", "C"),
+    ],
+    [("client", "Is {staff} in on {day}?"), ("{who}", "Yes, from {time} on.")],
+]
+
+# What is said now and then: nobody believes seven forgotten umbrellas.
+NOW_AND_THEN: list[list[tuple[str, str]]] = [
+    [
         ("client", "How long does a cut and color take?"),
         ("{who}", "About two hours, a bit more for long hair."),
         ("client", "Good to know, thank you"),
-    ],
-    [
-        ("{who}", "Thanks so much for coming in today. How does it feel?"),
-        ("client", "Love it! Got two compliments already 😊"),
     ],
     [
         ("client", "I think I left my umbrella at the studio"),
@@ -198,20 +211,11 @@ EVERYDAY: list[list[tuple[str, str]]] = [
         ("{who}", "We do, any amount. You can pick one up at the desk or we’ll email it."),
         ("client", "Lovely, will come by"),
     ],
-    [("client", "Running 5 minutes late, sorry!"), ("{who}", "No rush, drive safely.")],
     [
         ("client", "What was the name of the shampoo you recommended?"),
         ("{who}", "It’s the mild one with oat, in the white bottle. We keep it at the desk."),
         ("client", "Got it, thanks"),
     ],
-    [
-        ("client", "Can I reschedule to next week? Something came up at work"),
-        ("{who}", "Of course. {day} at {time}?"),
-        ("client", "Works for me"),
-        ("auto:Appointment changed", "Your visit with {staff} is now on {day} at {time}."),
-        ("client", "C"),
-    ],
-    [("client", "Is {staff} in on {day}?"), ("{who}", "Yes, from {time} on.")],
     [
         ("{who}", "Hi {first}, your color order has arrived. Shall we book you in?"),
         ("client", "Yes! {day} afternoon if possible"),

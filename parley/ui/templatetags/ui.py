@@ -83,6 +83,13 @@ def when(at: datetime, zone: tzinfo | None = None) -> str:
 
 
 @register.filter
+def in_sentence(at: datetime, zone: tzinfo | None = None) -> str:
+    """As `when`, in the middle of a sentence: wrote yesterday."""
+    said = when(at, zone)
+    return "yesterday" if said == "Yesterday" else said
+
+
+@register.filter
 def ago(at: datetime, zone: tzinfo | None = None) -> str:
     """As the notification centre says it: just now, 4 min ago, 9:46 AM, Yesterday, Tue 3:58 PM, Nov 12."""
     local, today, days = _days_ago(at, zone)

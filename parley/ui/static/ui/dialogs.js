@@ -33,6 +33,16 @@ dialog.addEventListener("htmx:after:swap", (e) => {
   focusFirst();
 });
 
+/* Whom one has picked stays picked when the search brings the list once more: its answer may come after the tap. */
+let picked = "";
+document.addEventListener("change", (e) => {
+  if (e.target.matches("#contacts input[type=radio]")) picked = e.target.value;
+});
+document.addEventListener("htmx:after:swap", (e) => {
+  if (e.detail.ctx.target === dialog) picked = "";
+  else for (const radio of document.querySelectorAll("#contacts input[type=radio]")) radio.checked ||= radio.value === picked;
+});
+
 /* The session may have ended: its sign-in page belongs in the window, not in the dialog. */
 document.addEventListener("htmx:before:swap", (e) => {
   const { ctx } = e.detail, { raw } = ctx.response ?? {};
