@@ -160,7 +160,7 @@ def test_another_business_s_is_not_to_be_had(juniper: House, alder: House) -> No
     assert fetch(message.id, juniper.business.id, last=True)
     photo.refresh_from_db()
     assert photo.state == "failed"
-    assert photo.message.changed_at < Message.objects.get().changed_at, "open pages ask for what has changed"
+    assert message.changed_at < Message.objects.get().changed_at, "open pages ask for what has changed"
     with pytest.raises(IntegrityError), transaction.atomic():
         alder.attach(message)
 
