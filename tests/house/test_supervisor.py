@@ -197,7 +197,12 @@ def test_ctrl_c_during_a_step_stops_at_once(tiny: Tiny) -> None:
 def test_a_closed_terminal_does_not_bring_the_house_down(folder: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    asked = json.dumps({"data": str(folder / "data"), "programs": {"brief": "import time; print('word', flush=True); time.sleep(1)"}})
+    asked = json.dumps(
+        {
+            "data": str(folder / "data"),
+            "programs": {"brief": "import time; print('word', flush=True); time.sleep(1)"},
+        }
+    )
     with os.fdopen(writer) as closed:
         house = subprocess.Popen(
             [sys.executable, "-m", "tests.house.tiny", asked], cwd=TREE, stdout=closed, stderr=closed
