@@ -26,6 +26,8 @@ def test_in_and_out(visit: Visit, juniper: House) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Clients", exact=True)).to_be_visible()
+    # A menu opens by a script, and that comes after the words.
+    page.wait_for_load_state("load")
     page.get_by_role("button", name="Nora Kim").click()
     page.get_by_role("menuitem", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

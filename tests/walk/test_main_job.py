@@ -41,6 +41,7 @@ def open_as_owner(chromium: Browser, world: World) -> Page:
     page = open_page(chromium, world.url)
     page.get_by_role("button", name="Open as the owner").click()
     expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+    page.wait_for_load_state("load")
     return page
 
 
