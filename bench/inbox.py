@@ -95,7 +95,14 @@ def measure(wish: argparse.Namespace) -> dict[str, Any]:
 
     call_command("migrate", verbosity=0)
     small = load()
-    large = Business.objects.create(name="Large", email="hello@large.example", time_zone="America/Chicago")
+    large = Business.objects.create(
+        name="Large",
+        email="hello@large.example",
+        time_zone="America/Chicago",
+        plan_id="business",
+        mode="texting",
+        two_way=True,
+    )
     owner = Member.objects.create(
         business=large,
         role="owner",

@@ -85,8 +85,10 @@ def make_house(
     name: str = "Juniper Hair Studio", number: str = "+18555550142", password: str | None = None, **more: Any
 ) -> House:
     slug = name.split()[0].lower()
+    texting = {"plan_id": "business", "mode": "texting", "two_way": True}
     business = Business.objects.create(
-        name=name, **({"time_zone": "America/Los_Angeles", "email": f"hello@{slug}.example"} | more)
+        name=name,
+        **({"time_zone": "America/Los_Angeles", "email": f"hello@{slug}.example"} | texting | more),
     )
 
     def member(person: str, role: str) -> Member:

@@ -24,7 +24,9 @@ class MemberRequest(HttpRequest):
 
 def find_member(user_id: Any, business_id: Any = None) -> Member | None:
     """The membership this session works in: the chosen business, else the user's first."""
-    own = Member.objects.select_related("user", "business").filter(user_id=user_id, user__is_active=True)
+    own = Member.objects.select_related("user", "business__plan").filter(
+        user_id=user_id, user__is_active=True
+    )
     chosen = own.filter(business_id=business_id).first() if business_id else None
     return chosen or own.order_by("id").first()
 
@@ -46,5 +48,21 @@ def for_members(
             return render(request, "businesses/no_business.html", status=403)
         request.member = member  # type: ignore[attr-defined]
         return view(request, *args, **kwargs)  # type: ignore[arg-type]
+
+    return guarded
+
+
+def for_managers(
+    view: Callable[Concatenate[MemberRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """As `for_members`, for owners and admins only; staff are told whom to ask."""
+
+    @for_members
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.member.manages:
+            managers = request.member.business.members.filter(role__in=Member.MANAGERS).select_related("user")
+            return render(request, "businesses/managers_only.html", {"managers": managers}, status=403)
+        return view(request, *args, **kwargs)
 
     return guarded

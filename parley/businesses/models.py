@@ -65,16 +65,48 @@ class User(AbstractUser):
         return self.name or self.email
 
 
-class Business(models.Model):
-    """The tenant: a company with a country and a time zone."""
+class Plan(models.Model):
+    """What a business pays for. Plans are the operator's data: the back office changes them."""
 
-    class Country(models.TextChoices):
-        US = "US", "United States"
-        CA = "CA", "Canada"
+    code = models.SlugField(primary_key=True, max_length=20)
+    name = models.CharField(max_length=40)
+    paid = models.BooleanField(default=True, help_text="Two-way texting comes with paid plans.")
+    monthly_texts = models.PositiveIntegerField(help_text="Segments a month.")
+    position = models.PositiveSmallIntegerField(default=0, help_text="Its place in the list of plans.")
+
+    FREE = "free"
+
+    class Meta:
+        ordering = ["position", "code"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# Where carriers verify toll-free numbers, so where two-way texting is offered (field.md 4.9).
+TEXTING_COUNTRIES = ("US", "CA")
+
+
+class Business(models.Model):
+    """The tenant: a company with a country, a plan and a time zone."""
+
+    class Mode(models.TextChoices):
+        """What happens when a client answers: the choice of Settings > SMS Settings."""
+
+        CALLS = "calls", "Calls and Texting"
+        TEXTING = "texting", "Texting"
+        DO_NOT_REPLY = "do_not_reply", "Do not reply: Auto message"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=120)
-    country = models.CharField(max_length=2, choices=Country.choices, default=Country.US)
+    country = models.CharField(max_length=2, default="US", help_text="ISO 3166-1, two letters.")
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+", default=Plan.FREE)
+    mode = models.CharField(max_length=12, choices=Mode.choices, db_default=Mode.DO_NOT_REPLY)
+    texting = models.BooleanField(db_default=True, help_text="The app's switch Texting: any text at all.")
+    two_way = models.BooleanField(db_default=False, help_text="The app's switch Turn on two way texting.")
+    auto_reply = models.CharField(
+        max_length=320, blank=True, db_default="", help_text="What who answers is told where nobody reads."
+    )
     time_zone = models.CharField(max_length=64, default="America/New_York", validators=[check_time_zone])
     email = models.EmailField(help_text="The address that its emails to clients come from.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -83,8 +115,9 @@ class Business(models.Model):
         from parley.clients.models import Client
         from parley.messaging.models import Attachment, Conversation, Message
         from parley.notifications.models import Notification
-        from parley.numbers.models import PhoneNumber
+        from parley.numbers.models import PhoneNumber, Registration
 
+        registration: Registration
         members: RelatedManager[Member]
         clients: RelatedManager[Client]
         conversations: RelatedManager[Conversation]
@@ -103,6 +136,31 @@ class Business(models.Model):
     def zone(self) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(self.time_zone)
 
+    @property
+    def converses(self) -> bool:
+        """Two-way texting is switched on, and this business may have it: what clients answer is read.
+
+        `CONVERSES` says the same in SQL.
+        """
+        return (
+            self.mode != self.Mode.DO_NOT_REPLY
+            and self.texting
+            and self.two_way
+            and self.plan.paid
+            and self.country in TEXTING_COUNTRIES
+        )
+
+    @property
+    def auto_reply_words(self) -> str:
+        """The "do not reply" text, in the business's words or else in ours."""
+        return self.auto_reply or (
+            f"{self.name}: nobody reads texts to this number. Please write to {self.email} instead."
+        )
+
+
+# `Business.converses` of the row `b` joined to its plan `p`.
+CONVERSES = "(b.mode <> 'do_not_reply' AND b.texting AND b.two_way AND p.paid AND b.country IN ('US', 'CA'))"
+
 
 class Member(BusinessOwned):
     """A person who works for a business."""
@@ -111,6 +169,8 @@ class Member(BusinessOwned):
         OWNER = "owner", "Owner"
         ADMIN = "admin", "Admin"
         STAFF = "staff", "Staff"
+
+    MANAGERS = (Role.OWNER, Role.ADMIN)
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.STAFF)
@@ -126,6 +186,11 @@ class Member(BusinessOwned):
 
     def __str__(self) -> str:
         return self.user.name
+
+    @property
+    def manages(self) -> bool:
+        """Owners and admins decide about the business; staff talk to its clients."""
+        return self.role in self.MANAGERS
 
     @property
     def first_name(self) -> str:

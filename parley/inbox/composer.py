@@ -29,7 +29,7 @@ class Composer:
     def no_texts(self) -> str:
         """Why texts cannot go to this client, in words; empty if they can. Asked of the road itself."""
         try:
-            check(self.member, self.client, channel=Message.Channel.SMS, body="?")
+            check(self.member.business, self.client, channel=Message.Channel.SMS, body="?")
         except CannotSend as reason:
             return reason.words
         return ""

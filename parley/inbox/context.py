@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from parley.businesses.models import Member
 from parley.inbox.reach import conversations_of
-from parley.messaging.routing import own_number
 from parley.numbers.models import PhoneNumber
+from parley.numbers.texting import own_number
 
 # A badge needs no number above this ("99+"), and counting on would read every row.
 COUNTED = 100

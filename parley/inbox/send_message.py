@@ -120,7 +120,7 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
 def obstacle(member: Member, client: Client, channel: str) -> str | None:
     """Why nothing can go to this client this way, in words, before anything is written; None if it can."""
     try:
-        check(member, client, channel=channel, subject="…", body="…")
+        check(member.business, client, channel=channel, subject="…", body="…")
     except CannotSend as cannot:
         return cannot.words
     return None

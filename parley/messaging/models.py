@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.lookups import LessThanOrEqual
 
-from parley.businesses.models import Member
+from parley.businesses.models import Business, Member
 from parley.businesses.tenancy import BusinessOwned, TenantKey, tenant_target
 from parley.carriers.base import MOST_MEDIA_BYTES
 from parley.clients.models import Client
@@ -81,6 +81,9 @@ class Conversation(BusinessOwned):
     unread = models.PositiveIntegerField(default=0, help_text="Texts from the client that nobody has opened.")
     waiting = models.BooleanField(default=False)
     closed_at = models.DateTimeField(null=True, blank=True)
+    auto_replied_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the client was last told that nobody reads answers."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ConversationQuerySet.as_manager()
@@ -261,6 +264,30 @@ class Attachment(BusinessOwned):
                 name="attachment_size",
             ),
         ]
+
+
+class Route(models.Model):
+    """Whom a client means when they answer a shared number.
+
+    A shared number texts for many businesses, so it is remembered which of them a handset knows it by.
+    """
+
+    class Holds(models.TextChoices):
+        CONVERSATION = (
+            "conversation",
+            "One business talks with this handset: nobody else may use the number for it",
+        )
+        ALONE = "alone", "Only one business has used it: an answer can only mean that business"
+        SHARED = "shared", "Several businesses have used it: nobody's Inbox gets an answer"
+
+    number = models.ForeignKey(PhoneNumber, on_delete=models.CASCADE, related_name="+", db_index=False)
+    phone = models.CharField(max_length=16, help_text="The handset, E.164.")
+    business = models.ForeignKey(Business, on_delete=models.CASCADE, related_name="+", db_index=False)
+    holds = models.CharField(max_length=12, choices=Holds.choices)
+    used_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["phone", "number"], name="route_once")]
 
 
 class Outbox(models.Model):

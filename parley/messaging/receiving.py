@@ -261,7 +261,7 @@ async def _owners(db: Db, numbers: set[str]) -> dict[str, Any]:
     found = await db.execute(
         """
         SELECT id, number, business_id FROM numbers_phonenumber
-        WHERE number = ANY(%s) AND business_id IS NOT NULL
+        WHERE number = ANY(%s) AND business_id IS NOT NULL AND released_at IS NULL
         """,
         [list(numbers)],
     )

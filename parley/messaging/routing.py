@@ -1,15 +1,158 @@
-"""Which number a message leaves from."""
+"""Which number a message leaves from (the table in docs/architecture.md), and whom an answer belongs to.
+
+A shared number texts for many businesses. `Route` remembers by which business a handset knows it, so that a direct
+text leaves only from a number where this client's answer can mean nobody else.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
 from parley.businesses.models import Business
+from parley.messaging.models import Message, Route
 from parley.numbers.models import PhoneNumber
+from parley.numbers.texting import Column, lacks, standing
+
+POOL_OF = {
+    Message.Kind.DIRECT: PhoneNumber.Duty.SYSTEM,
+    Message.Kind.TRANSACTIONAL: PhoneNumber.Duty.SYSTEM,
+    Message.Kind.MARKETING: PhoneNumber.Duty.MARKETING,
+}
+
+NOT_GUARANTEED = (
+    "Until the carriers approve your number, texts leave from a shared one and delivery isn’t guaranteed."
+)
 
 
-def own_number(business: Business) -> PhoneNumber | None:
-    """The business's own approved number, or None while it has none."""
-    return (
-        business.numbers.filter(duty=PhoneNumber.Duty.BUSINESS, approved_at__isnull=False)
-        .order_by("approved_at", "id")
-        .first()
-    )
+class NoNumber(Exception):
+    """There is no number that this may leave from; `words` say why to a member. `settings`: they can mend it there."""
+
+    def __init__(self, words: str, *, settings: bool = False) -> None:
+        super().__init__(words)
+        self.words = words
+        self.settings = settings
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The number a message leaves from. `guaranteed` is False while it stands in for one that waits for approval."""
+
+    number: PhoneNumber
+    guaranteed: bool = True
+
+
+def may_leave(business: Business, kind: Message.Kind, phone: str) -> Sender:
+    """Which number it would leave from, without holding it. Raises NoNumber."""
+    return _choose(business, kind, phone, hold=False)
+
+
+def choose(business: Business, kind: Message.Kind, phone: str) -> Sender:
+    """Which number it leaves from, held for this client in the caller's transaction. Raises NoNumber."""
+    return _choose(business, kind, phone, hold=True)
+
+
+def _choose(business: Business, kind: Message.Kind, phone: str, *, hold: bool) -> Sender:
+    if kind == Message.Kind.MARKETING:
+        if not business.texting:
+            raise NoNumber(TEXTING_OFF, settings=True)
+        return Sender(_shared(business, kind, phone, hold=hold))
+    where = standing(business)
+    if kind == Message.Kind.DIRECT:
+        if where.column is Column.OFF:
+            raise NoNumber(_why_not_direct(business, where.registration is not None), settings=True)
+        if where.number:
+            return Sender(where.number)
+        return Sender(_shared(business, kind, phone, hold=hold), guaranteed=False)
+    if not business.texting:
+        raise NoNumber(TEXTING_OFF, settings=True)
+    if where.number:
+        return Sender(where.number)
+    return Sender(_shared(business, kind, phone, hold=hold))
+
+
+TEXTING_OFF = "Texting is switched off in the texting app."
+
+
+def _why_not_direct(business: Business, registered: bool) -> str:
+    if missing := lacks(business):
+        return missing[0].words
+    if not business.texting:
+        return TEXTING_OFF
+    if not (business.two_way and business.mode != Business.Mode.DO_NOT_REPLY):
+        return "Two way texting is off. Turn it on to text clients, or send an email."
+    if registered:
+        return "Your registration for texting is not finished. Finish it to text clients, or send an email."
+    return "Your business has no texting number yet. Register for one to text clients, or send an email."
+
+
+# The number this business and handset already share, else one that no other business uses for it.
+FREE = """
+    SELECT n.id, r.business_id = %(business)s AS known, r.holds
+    FROM numbers_phonenumber n
+    LEFT JOIN messaging_route r ON r.number_id = n.id AND r.phone = %(phone)s
+    WHERE n.duty = %(duty)s AND n.paused = '' AND n.releasing_at IS NULL AND n.released_at IS NULL
+      AND n.approved_at IS NOT NULL
+      AND (r.number_id IS NULL OR (r.business_id = %(business)s AND r.holds <> 'shared'))
+    ORDER BY known IS NULL, n.created_at, n.id LIMIT 1
+"""
+# Automatic texts may share: their answers are read by nobody. The one that was quiet longest makes room.
+CROWDED = """
+    SELECT n.id FROM numbers_phonenumber n
+    JOIN messaging_route r ON r.number_id = n.id AND r.phone = %(phone)s
+    WHERE n.duty = %(duty)s AND n.paused = '' AND n.releasing_at IS NULL AND n.released_at IS NULL
+      AND n.approved_at IS NOT NULL AND r.holds <> 'conversation'
+    ORDER BY r.business_id = %(business)s DESC, r.used_at LIMIT 1
+"""
+# Another business may have taken the number for this handset since we looked: then nothing is held.
+HOLD = """
+    INSERT INTO messaging_route AS r (number_id, phone, business_id, holds, used_at)
+    VALUES (%(number)s, %(phone)s, %(business)s, %(holds)s, %(now)s)
+    ON CONFLICT (phone, number_id) DO UPDATE
+        SET used_at = excluded.used_at,
+            holds = CASE WHEN r.holds = 'conversation' THEN r.holds ELSE excluded.holds END
+        WHERE r.business_id = excluded.business_id AND r.holds <> 'shared'
+    RETURNING 1
+"""
+SHARE = """
+    UPDATE messaging_route SET business_id = %(business)s, used_at = %(now)s,
+        holds = CASE WHEN business_id = %(business)s THEN holds ELSE 'shared' END
+    WHERE number_id = %(number)s AND phone = %(phone)s AND holds <> 'conversation'
+    RETURNING 1
+"""
+TRIES = 5
+
+
+def _shared(business: Business, kind: Message.Kind, phone: str, *, hold: bool) -> PhoneNumber:
+    direct = kind == Message.Kind.DIRECT
+    given: dict[str, Any] = {
+        "business": business.id,
+        "phone": phone,
+        "duty": POOL_OF[kind],
+        "holds": Route.Holds.CONVERSATION if direct else Route.Holds.ALONE,
+        "now": timezone.now(),
+    }
+    with connection.cursor() as cursor:
+        for _ in range(TRIES):
+            cursor.execute(FREE, given)
+            row, how = cursor.fetchone(), HOLD
+            if row is None and not direct:
+                cursor.execute(CROWDED, given)
+                row, how = cursor.fetchone(), SHARE
+            if row is None:
+                break
+            if hold:
+                cursor.execute(how, given | {"number": row[0]})
+                if cursor.fetchone() is None:
+                    continue
+            return PhoneNumber.objects.get(pk=row[0])
+    if direct:
+        raise NoNumber(
+            "No shared number is free for this client while your own waits for approval. Send an email instead."
+        )
+    if kind == Message.Kind.MARKETING:
+        raise NoNumber("There is no marketing number to send from. Whoever runs Parley must add one.")
+    raise NoNumber("There is no system number to send from. Whoever runs Parley must add one.")

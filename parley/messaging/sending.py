@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from parley.businesses.models import Member
+from parley.businesses.models import Business, Member
 from parley.clients.models import Client
 from parley.live.nudges import nudge, wake_texts
+from parley.messaging import routing
 from parley.messaging.models import Conversation, Lane, Message, Outbox
-from parley.messaging.routing import own_number
 from parley.numbers.models import PhoneNumber
 from parley.sms import segments
 from parley.sms.numbers import is_toll_free
@@ -30,12 +30,16 @@ PRIORITY = {Message.Kind.DIRECT: 0, Message.Kind.TRANSACTIONAL: 1, Message.Kind.
 
 
 class CannotSend(Exception):
-    """Nothing was sent. `field` is the form field to say it at (body, subject, channel, contact), `words` say why."""
+    """Nothing was sent. `field` is the form field to say it at (body, subject, channel, contact), `words` say why.
 
-    def __init__(self, field: str, words: str) -> None:
+    `settings`: what is missing is mended in the settings of texting.
+    """
+
+    def __init__(self, field: str, words: str, *, settings: bool = False) -> None:
         super().__init__(words)
         self.field = field
         self.words = words
+        self.settings = settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Ready:
     subject: str
     body: str
     segments: int
+    guaranteed: bool = True
 
 
 def why_no_texts(client: Client) -> str | None:
@@ -63,7 +68,15 @@ def why_no_texts(client: Client) -> str | None:
     return None
 
 
-def check(member: Member, client: Client, *, channel: str, body: str, subject: str = "") -> Ready:
+def check(
+    business: Business,
+    client: Client,
+    *,
+    channel: str,
+    body: str,
+    subject: str = "",
+    kind: Message.Kind = Message.Kind.DIRECT,
+) -> Ready:
     """Everything that can be the sender's fault. Raises CannotSend with the field and the words."""
     body = body.replace("\r\n", "\n").replace("\x00", "").strip()
     subject = " ".join(subject.replace("\x00", "").split())
@@ -95,10 +108,12 @@ def check(member: Member, client: Client, *, channel: str, body: str, subject: s
             "body",
             f"This text has {len(body):,} characters, {over:,} more than the {LONGEST_TEXT:,} a text can hold.",
         )
-    number = own_number(member.business)
-    if number is None:
-        raise CannotSend("channel", "Your business has no texting number yet. Send an email instead.")
-    return Ready(channel, number, client.phone, subject, body, segments.count(body).segments)
+    try:
+        sender = routing.may_leave(business, kind, client.phone)
+    except routing.NoNumber as none:
+        raise CannotSend("channel", none.words, settings=none.settings) from None
+    count = segments.count(body).segments
+    return Ready(channel, sender.number, client.phone, subject, body, count, sender.guaranteed)
 
 
 def send(
@@ -117,12 +132,49 @@ def send(
     """
     if client_key and (first := member.business.messages.filter(client_key=client_key).first()):
         return first
-    ready = check(member, client, channel=channel, body=body, subject=subject)
+    ready = check(member.business, client, channel=channel, body=body, subject=subject)
     try:
         with transaction.atomic():
-            return _write(member, client, ready, client_key)
+            message = _write(member.business, client, ready, client_key, author=member)
+            # Answering takes the conversation over when nobody has it, reads it, and opens it again.
+            conversation = message.conversation
+            Conversation.objects.filter(pk=conversation.pk).update(
+                last_message=message,
+                last_at=message.at,
+                unread=0,
+                waiting=False,
+                closed_at=None,
+                assignee=conversation.assignee_id or member.pk,
+            )
+            return message
     except IntegrityError:
         if client_key and (first := member.business.messages.filter(client_key=client_key).first()):
+            return first
+        raise
+
+
+def send_automatic(
+    business: Business,
+    client: Client,
+    *,
+    kind: Message.Kind,
+    title: str,
+    body: str,
+    key: uuid.UUID,
+) -> Message:
+    """Write and queue a text that no member wrote: transactional or marketing. Returns the message, `queued`.
+
+    `key` names the event: a second call with it returns the first message. The conversation keeps its place, for
+    nobody has said anything in it. Raises CannotSend.
+    """
+    if first := business.messages.filter(client_key=key).first():
+        return first
+    ready = check(business, client, channel=Message.Channel.SMS, body=body, kind=kind)
+    try:
+        with transaction.atomic():
+            return _write(business, client, ready, key, kind=kind, title=title)
+    except IntegrityError:
+        if first := business.messages.filter(client_key=key).first():
             return first
         raise
 
@@ -135,20 +187,38 @@ def conversation_with(client: Client) -> Conversation:
     return conversation
 
 
-def _write(member: Member, client: Client, ready: Ready, client_key: uuid.UUID | None) -> Message:
+def _write(
+    business: Business,
+    client: Client,
+    ready: Ready,
+    client_key: uuid.UUID | None,
+    *,
+    kind: Message.Kind = Message.Kind.DIRECT,
+    title: str = "",
+    author: Member | None = None,
+) -> Message:
+    """The message and its place in the queue, within the caller's transaction. Raises CannotSend."""
     now = timezone.now()
     conversation = conversation_with(client)
+    number = ready.number
+    if number is not None and number.duty != PhoneNumber.Duty.BUSINESS:
+        try:
+            # Held only now, with the message: another business may have taken the shared number since `check`.
+            number = routing.choose(business, kind, client.phone).number
+        except routing.NoNumber as none:
+            raise CannotSend("channel", none.words, settings=none.settings) from None
     message = Message(
-        business_id=member.business_id,
+        business=business,
         conversation=conversation,
         direction=Message.Direction.OUT,
         channel=ready.channel,
-        kind=Message.Kind.DIRECT,
-        author=member,
+        kind=kind,
+        title=title,
+        author=author,
         subject=ready.subject,
         body=ready.body,
         state=Message.State.QUEUED,
-        number=ready.number,
+        number=number,
         their_address=ready.address,
         segments=ready.segments,
         client_key=client_key,
@@ -156,22 +226,13 @@ def _write(member: Member, client: Client, ready: Ready, client_key: uuid.UUID |
         changed_at=now,
     )
     message.save(force_insert=True)
-    # Answering takes the conversation over when nobody has it, reads it, and opens it again.
-    Conversation.objects.filter(pk=conversation.pk).update(
-        last_message=message,
-        last_at=now,
-        unread=0,
-        waiting=False,
-        closed_at=None,
-        assignee=conversation.assignee_id or member.pk,
-    )
-    if ready.number is not None:
-        queue(message, ready.number)
+    if number is not None:
+        queue(message, number)
     else:
         from parley.messaging.tasks import send_email
 
         send_email.defer(message_id=str(message.id), business_id=str(message.business_id))
-    nudge(member.business_id, [conversation.id])
+    nudge(business.id, [conversation.id])
     return message
 
 

@@ -51,6 +51,9 @@ class _Loader:
             country="US",
             time_zone="America/Los_Angeles",
             email="hello@juniperhair.example",
+            plan_id="business",
+            mode=Business.Mode.TEXTING,
+            two_way=True,
         )
         # Opened before the shop is, the demo shows yesterday's last words, not texts sent at four in the morning.
         local = timezone.localtime(self.now, self.business.zone)

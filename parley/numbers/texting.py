@@ -1,0 +1,89 @@
+"""Where a business stands with texting: the columns of the table "Which number" (docs/architecture.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from django.utils import timezone
+
+from parley.businesses.models import TEXTING_COUNTRIES, Business
+from parley.numbers.models import PhoneNumber, Registration
+
+
+class Column(Enum):
+    """The table's columns."""
+
+    ON = "on"
+    WAITING = "waiting"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a business lacks for two-way texting: `words` say what and why, `kind` is country or plan."""
+
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`number` is the business's own approved number, which it keeps while two-way texting is off."""
+
+    column: Column
+    number: PhoneNumber | None
+    registration: Registration | None
+
+
+def own_number(business: Business) -> PhoneNumber | None:
+    """The business's own approved number, or None while it has none."""
+    return (
+        business.numbers.filter(
+            duty=PhoneNumber.Duty.BUSINESS, approved_at__isnull=False, releasing_at=None, released_at=None
+        )
+        .order_by("approved_at", "id")
+        .first()
+    )
+
+
+def lacks(business: Business) -> list[Lack]:
+    """Why this business may not have two-way texting; empty if it may."""
+    found = []
+    if business.country not in TEXTING_COUNTRIES:
+        found.append(
+            Lack(
+                "country",
+                "Two way texting is for businesses in the United States and Canada, where carriers verify "
+                "the numbers it needs.",
+            )
+        )
+    if not business.plan.paid:
+        found.append(
+            Lack("plan", f"Two way texting comes with paid plans. You are on the {business.plan.name} plan.")
+        )
+    return found
+
+
+def standing(business: Business) -> Standing:
+    """Which column a business is in. Two queries; one while it has an approved number and converses."""
+    number = own_number(business)
+    if number and business.converses:
+        return Standing(Column.ON, number, None)
+    registration = Registration.objects.filter(business=business).first()
+    waits = registration is not None and is_waiting(registration)
+    if business.converses and waits:
+        return Standing(Column.WAITING, None, registration)
+    return Standing(Column.OFF, number, registration)
+
+
+def is_waiting(registration: Registration) -> bool:
+    """Is an answer of the carriers still to come? A rejection that may still be edited in time counts as waiting."""
+    if registration.status in (Registration.Status.SUBMITTED, Registration.Status.IN_REVIEW):
+        return True
+    return (
+        registration.status == Registration.Status.REJECTED
+        and registration.may_resubmit
+        and registration.edit_until is not None
+        and registration.edit_until > timezone.now()
+    )
