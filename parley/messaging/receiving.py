@@ -29,7 +29,8 @@ from parley.messaging.later import defer
 from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes, Fact
 from parley.messaging.patience import Patience
-from parley.messaging.tasks import fetch_media
+from parley.messaging.tasks import fetch_media, say_nobody_reads
+from parley.numbers.texting import READS
 from parley.sms import optout
 from parley.sms.numbers import pretty
 
@@ -40,6 +41,9 @@ BATCH = 500
 SHARDS_AT_ONCE = SHARDS // 2
 # The first half of the two-part key of our advisory locks; any constant that no other lock uses.
 LOCK = 7_411
+
+# "At most once per client per day".
+TOLD_AGAIN = "24 hours"
 
 TAKE_SHARDS = f"""
     SELECT s FROM (
@@ -178,16 +182,25 @@ async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patienc
 
 
 async def receive(db: Db, texts: Sequence[Arrived], changes: Changes) -> list[int]:
-    """Make messages of texts, all in the caller's transaction. Returns the events whose number is nobody's.
+    """Make messages of texts, all in the caller's transaction. Returns the events that are meant for nobody.
 
     A text from an unknown number makes a client that has only the number. A text that is here already (the same
-    carrier id) changes nothing.
+    carrier id) changes nothing. Where nobody reads answers (the table "Which number"), no message is made.
     """
-    owners = await _owners(db, {arrived.text.recipient for arrived in texts})
-    orphans = [arrived.event_id for arrived in texts if arrived.text.recipient not in owners]
-    ours = [
-        (arrived, owners[arrived.text.recipient]) for arrived in texts if arrived.text.recipient in owners
-    ]
+    meant = await _meant(db, {(arrived.text.recipient, arrived.text.sender) for arrived in texts})
+    orphans, ours, unread = [], [], []
+    for arrived in texts:
+        number = meant.get((arrived.text.recipient, arrived.text.sender))
+        if number is None:
+            orphans.append(arrived.event_id)
+        elif number.reads:
+            ours.append((arrived, number))
+        else:
+            unread.append((arrived, number))
+    if orphans:
+        await _stop_everywhere(db, [a for a in texts if a.event_id in orphans])
+    if unread:
+        await _answer_for(db, unread)
     if not ours:
         return orphans
     clients = await _clients(db, {(number.business_id, arrived.text.sender) for arrived, number in ours})
@@ -234,7 +247,7 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes) -> list[in
         return orphans
     await _expect_media(db, rows)
     await _touch_conversations(db, rows)
-    await _opt_outs(db, rows)
+    await _opt_outs(db, [(client, arrived) for _, _, client, _, arrived in rows])
     notifications = []
     for _, number, client, conversation, arrived in rows:
         changes.conversations[number.business_id].add(conversation)
@@ -256,16 +269,74 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes) -> list[in
     return orphans
 
 
-async def _owners(db: Db, numbers: set[str]) -> dict[str, Any]:
-    """Our numbers among these, each with its business."""
+async def _meant(db: Db, pairs: set[tuple[str, str]]) -> dict[tuple[str, str], Any]:
+    """Our number of each (number, handset), with the business that the handset means by it.
+
+    `reads`: answers to it are put into that business's Inbox. `answers`: who is not read is told so.
+    """
     found = await db.execute(
-        """
-        SELECT id, number, business_id FROM numbers_phonenumber
-        WHERE number = ANY(%s) AND business_id IS NOT NULL AND released_at IS NULL
-        """,
-        [list(numbers)],
+        f"""
+        SELECT w.number AS ours, w.phone, n.id, b.id AS business_id,
+               n.duty <> 'marketing' AND n.releasing_at IS NULL AS answers,
+               n.duty <> 'marketing' AND coalesce(r.holds, '') <> 'shared' AND {READS} AS reads
+        FROM unnest(%s::text[], %s::text[]) AS w (number, phone)
+        JOIN numbers_phonenumber n ON n.number = w.number AND n.released_at IS NULL
+        LEFT JOIN messaging_route r ON n.business_id IS NULL AND r.phone = w.phone AND r.number_id = n.id
+        JOIN businesses_business b ON b.id = coalesce(n.business_id, r.business_id)
+        JOIN businesses_plan p ON p.code = b.plan_id
+        """,  # noqa: S608  our own constants
+        [[number for number, _ in pairs], [phone for _, phone in pairs]],
     )
-    return {row.number: row for row in await found.fetchall()}
+    return {(row.ours, row.phone): row for row in await found.fetchall()}
+
+
+async def _stop_everywhere(db: Db, texts: Sequence[Arrived]) -> None:
+    """A STOP to a shared number by which the handset knows nobody: it must mean everybody who has the number."""
+    phones = sorted({a.text.sender for a in texts if optout.keyword(a.text.body) == "stop"})
+    if phones:
+        await db.execute(
+            """
+            UPDATE clients_client SET texting = 'stopped', texting_changed_at = clock_timestamp()
+            WHERE phone = ANY(%s) AND texting <> 'stopped' AND EXISTS (
+                SELECT 1 FROM numbers_phonenumber n
+                WHERE n.number = ANY(%s) AND n.business_id IS NULL AND n.released_at IS NULL)
+            """,
+            [phones, [a.text.recipient for a in texts]],
+        )
+
+
+async def _answer_for(db: Db, texts: Sequence[tuple[Arrived, Any]]) -> None:
+    """Where nobody reads: opt-out words are obeyed, and whoever wrote anything else is told, once a day each.
+
+    The words stay in the carrier's event. The conversation is not moved, opened or counted: nothing came into it.
+    """
+    clients = await _clients(db, {(number.business_id, arrived.text.sender) for arrived, number in texts})
+    conversations = await _conversations(db, {client.id: client for client in clients.values()}, closed=True)
+    said = [(clients[number.business_id, arrived.text.sender], arrived) for arrived, number in texts]
+    await _opt_outs(db, said)
+    # Opt-out and help words are answered by the network or not at all (field.md 4.1).
+    tell = {
+        conversations[client.id]: (client, number)
+        for (client, arrived), (_, number) in zip(said, texts, strict=True)
+        if number.answers and optout.keyword(arrived.text.body) is None
+    }
+    if not tell:
+        return
+    told = await db.execute(
+        f"""
+        UPDATE messaging_conversation SET auto_replied_at = clock_timestamp()
+        WHERE id = ANY(%s)
+          AND (auto_replied_at IS NULL OR auto_replied_at <= clock_timestamp() - interval '{TOLD_AGAIN}')
+        RETURNING id
+        """,  # noqa: S608  our own constant
+        [sorted(tell)],
+    )
+    jobs = [
+        {"business_id": str(client.business_id), "client_id": str(client.id), "number_id": str(number.id)}
+        for client, number in (tell[row.id] for row in await told.fetchall())
+    ]
+    if jobs:
+        await defer(db, say_nobody_reads, [job | {"key": str(new_id())} for job in jobs])
 
 
 async def _clients(db: Db, wanted: set[tuple[UUID, str]]) -> dict[tuple[UUID, str], Any]:
@@ -301,8 +372,8 @@ async def _clients(db: Db, wanted: set[tuple[UUID, str]]) -> dict[tuple[UUID, st
     return await found()
 
 
-async def _conversations(db: Db, clients: Mapping[UUID, Any]) -> dict[UUID, UUID]:
-    """The conversation of each client, made where there is none."""
+async def _conversations(db: Db, clients: Mapping[UUID, Any], *, closed: bool = False) -> dict[UUID, UUID]:
+    """The conversation of each client, made where there is none; `closed` keeps a new one out of the open list."""
     ids = sorted(clients)
 
     async def found() -> dict[UUID, UUID]:
@@ -317,11 +388,13 @@ async def _conversations(db: Db, clients: Mapping[UUID, Any]) -> dict[UUID, UUID
         return known
     await db.execute(
         """
-        INSERT INTO messaging_conversation (id, business_id, client_id, last_at, unread, waiting, created_at)
-        SELECT *, clock_timestamp(), 0, false, clock_timestamp() FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])
+        INSERT INTO messaging_conversation
+            (id, business_id, client_id, last_at, unread, waiting, created_at, closed_at)
+        SELECT *, clock_timestamp(), 0, false, clock_timestamp(), CASE WHEN %s THEN clock_timestamp() END
+        FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])
         ON CONFLICT (client_id) DO NOTHING
         """,
-        [[new_id() for _ in missing], [clients[id].business_id for id in missing], missing],
+        [closed, [new_id() for _ in missing], [clients[id].business_id for id in missing], missing],
     )
     return await found()
 
@@ -375,10 +448,10 @@ async def _touch_conversations(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID
     )
 
 
-async def _opt_outs(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arrived]]) -> None:
+async def _opt_outs(db: Db, texts: Sequence[tuple[Any, Arrived]]) -> None:
     """STOP and START are obeyed; and a number that texts us can evidently text."""
     said: dict[UUID, str] = {}
-    for _, _, client, _, arrived in rows:
+    for client, arrived in texts:
         word = optout.keyword(arrived.text.body)
         if word == "stop":
             said[client.id] = "stopped"

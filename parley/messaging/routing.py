@@ -55,6 +55,13 @@ def choose(business: Business, kind: Message.Kind, phone: str) -> Sender:
     return _choose(business, kind, phone, hold=True)
 
 
+def answer_from(business: Business, number: PhoneNumber) -> Sender:
+    """The number a client wrote to, for the answer that nobody reads it. Raises NoNumber."""
+    if not business.texting:
+        raise NoNumber(TEXTING_OFF, settings=True)
+    return Sender(number)
+
+
 def _choose(business: Business, kind: Message.Kind, phone: str, *, hold: bool) -> Sender:
     if kind == Message.Kind.MARKETING:
         if not business.texting:
@@ -91,13 +98,13 @@ def _why_not_direct(business: Business, registered: bool) -> str:
 
 # The number this business and handset already share, else one that no other business uses for it.
 FREE = """
-    SELECT n.id, r.business_id = %(business)s AS known, r.holds
+    SELECT n.id
     FROM numbers_phonenumber n
     LEFT JOIN messaging_route r ON r.number_id = n.id AND r.phone = %(phone)s
     WHERE n.duty = %(duty)s AND n.paused = '' AND n.releasing_at IS NULL AND n.released_at IS NULL
       AND n.approved_at IS NOT NULL
       AND (r.number_id IS NULL OR (r.business_id = %(business)s AND r.holds <> 'shared'))
-    ORDER BY known IS NULL, n.created_at, n.id LIMIT 1
+    ORDER BY r.number_id IS NULL, n.created_at, n.id LIMIT 1
 """
 # Automatic texts may share: their answers are read by nobody. The one that was quiet longest makes room.
 CROWDED = """

@@ -76,8 +76,12 @@ def check(
     body: str,
     subject: str = "",
     kind: Message.Kind = Message.Kind.DIRECT,
+    answering: PhoneNumber | None = None,
 ) -> Ready:
-    """Everything that can be the sender's fault. Raises CannotSend with the field and the words."""
+    """Everything that can be the sender's fault. Raises CannotSend with the field and the words.
+
+    `answering` is the number that the client wrote to, where an answer leaves from that one whatever else holds.
+    """
     body = body.replace("\r\n", "\n").replace("\x00", "").strip()
     subject = " ".join(subject.replace("\x00", "").split())
     if len(subject) > LONGEST_SUBJECT:
@@ -109,7 +113,10 @@ def check(
             f"This text has {len(body):,} characters, {over:,} more than the {LONGEST_TEXT:,} a text can hold.",
         )
     try:
-        sender = routing.may_leave(business, kind, client.phone)
+        if answering is not None:
+            sender = routing.answer_from(business, answering)
+        else:
+            sender = routing.may_leave(business, kind, client.phone)
     except routing.NoNumber as none:
         raise CannotSend("channel", none.words, settings=none.settings) from None
     count = segments.count(body).segments
@@ -161,6 +168,7 @@ def send_automatic(
     title: str,
     body: str,
     key: uuid.UUID,
+    answering: PhoneNumber | None = None,
 ) -> Message:
     """Write and queue a text that no member wrote: transactional or marketing. Returns the message, `queued`.
 
@@ -169,10 +177,10 @@ def send_automatic(
     """
     if first := business.messages.filter(client_key=key).first():
         return first
-    ready = check(business, client, channel=Message.Channel.SMS, body=body, kind=kind)
+    ready = check(business, client, channel=Message.Channel.SMS, body=body, kind=kind, answering=answering)
     try:
         with transaction.atomic():
-            return _write(business, client, ready, key, kind=kind, title=title)
+            return _write(business, client, ready, key, kind=kind, title=title, hold=answering is None)
     except IntegrityError:
         if first := business.messages.filter(client_key=key).first():
             return first
@@ -196,12 +204,13 @@ def _write(
     kind: Message.Kind = Message.Kind.DIRECT,
     title: str = "",
     author: Member | None = None,
+    hold: bool = True,
 ) -> Message:
     """The message and its place in the queue, within the caller's transaction. Raises CannotSend."""
     now = timezone.now()
     conversation = conversation_with(client)
     number = ready.number
-    if number is not None and number.duty != PhoneNumber.Duty.BUSINESS:
+    if hold and number is not None and number.duty != PhoneNumber.Duty.BUSINESS:
         try:
             # Held only now, with the message: another business may have taken the shared number since `check`.
             number = routing.choose(business, kind, client.phone).number

@@ -15,10 +15,12 @@ from procrastinate import BaseRetryStrategy, JobContext, RetryDecision, RetryStr
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
+from parley.businesses.models import Business
 from parley.live.nudges import nudge
-from parley.messaging import attachments
+from parley.messaging import attachments, sending
 from parley.messaging.models import Message
 from parley.messaging.patience import patience
+from parley.numbers.models import PhoneNumber
 
 
 class MailWaits(Exception):
@@ -85,6 +87,29 @@ def _move(key: dict[str, uuid.UUID], before: str, after: str, reason: str = "") 
             message = Message.objects.only("conversation_id", "business_id").get(**key)
             nudge(message.business_id, [message.conversation_id])
     return bool(moved)
+
+
+NOBODY_READS = "Do not reply"
+
+
+@app.task(queue="texts", retry=RetryStrategy(max_attempts=10, exponential_wait=2))
+def say_nobody_reads(business_id: str, client_id: str, number_id: str, key: str) -> None:
+    """Tell a client who answered that nobody reads answers, from the number they wrote to."""
+    business = Business.objects.select_related("plan").get(pk=business_id)
+    client = business.clients.get(pk=client_id)
+    try:
+        sending.send_automatic(
+            business,
+            client,
+            kind=Message.Kind.TRANSACTIONAL,
+            title=NOBODY_READS,
+            body=business.auto_reply_words,
+            key=uuid.UUID(key),
+            answering=PhoneNumber.objects.get(pk=number_id, released_at=None),
+        )
+    except (sending.CannotSend, PhoneNumber.DoesNotExist):
+        # They have stopped texts since, or texting was switched off, or the number is gone: nothing is owed.
+        return
 
 
 class MediaWaits(Exception):

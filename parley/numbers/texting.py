@@ -7,7 +7,7 @@ from enum import Enum
 
 from django.utils import timezone
 
-from parley.businesses.models import TEXTING_COUNTRIES, Business
+from parley.businesses.models import CONVERSES, TEXTING_COUNTRIES, Business
 from parley.numbers.models import PhoneNumber, Registration
 
 
@@ -75,6 +75,18 @@ def standing(business: Business) -> Standing:
     if business.converses and waits:
         return Standing(Column.WAITING, None, registration)
     return Standing(Column.OFF, number, registration)
+
+
+# Do answers to the business `b` (with its plan `p`) reach its Inbox? `standing(...).column` is not OFF, in SQL.
+READS = f"""(
+    {CONVERSES} AND (
+        EXISTS (SELECT 1 FROM numbers_phonenumber own WHERE own.business_id = b.id AND own.duty = 'business'
+                AND own.approved_at IS NOT NULL AND own.releasing_at IS NULL AND own.released_at IS NULL)
+        OR EXISTS (SELECT 1 FROM numbers_registration g WHERE g.business_id = b.id AND (
+            g.status IN ('submitted', 'in_review')
+            OR g.status = 'rejected' AND g.may_resubmit AND g.edit_until > clock_timestamp()))
+    )
+)"""  # noqa: S608  our own constant
 
 
 def is_waiting(registration: Registration) -> bool:
