@@ -9,7 +9,29 @@ from functools import cached_property
 from parley.businesses.models import Member
 from parley.clients.models import Client
 from parley.messaging.models import Message
+from parley.messaging.routing import NOT_GUARANTEED
 from parley.messaging.sending import LONGEST_TEXT, CannotSend, check
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How texts go to a client: why they cannot (`obstacle`), or what is to be said of them (`note`).
+
+    `settings`: what is missing is mended in the settings of texting.
+    """
+
+    obstacle: str = ""
+    note: str = ""
+    settings: bool = False
+
+
+def way_of_texts(member: Member, client: Client) -> Way:
+    """Asked of the road itself."""
+    try:
+        ready = check(member.business, client, channel=Message.Channel.SMS, body="?")
+    except CannotSend as reason:
+        return Way(reason.words, settings=reason.settings)
+    return Way(note="" if ready.guaranteed else NOT_GUARANTEED)
 
 
 @dataclass
@@ -26,13 +48,13 @@ class Composer:
     longest = LONGEST_TEXT
 
     @cached_property
+    def way(self) -> Way:
+        return way_of_texts(self.member, self.client)
+
+    @property
     def no_texts(self) -> str:
-        """Why texts cannot go to this client, in words; empty if they can. Asked of the road itself."""
-        try:
-            check(self.member.business, self.client, channel=Message.Channel.SMS, body="?")
-        except CannotSend as reason:
-            return reason.words
-        return ""
+        """Why texts cannot go to this client, in words; empty if they can."""
+        return self.way.obstacle
 
     @property
     def no_emails(self) -> bool:

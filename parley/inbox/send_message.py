@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from parley.businesses.access import MemberRequest, for_members
 from parley.businesses.models import Business, Member
 from parley.clients.models import Client
+from parley.inbox.composer import way_of_texts
 from parley.messaging.models import Message
 from parley.messaging.sending import LONGEST_SUBJECT, LONGEST_TEXT, CannotSend, check, send, why_no_texts
 from parley.ui.dialogs import in_dialog, render_sheet
@@ -84,7 +85,8 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     What was typed comes back with every refusal. `client_key` makes a second press of the same button one message.
     """
     client = get_object_or_404(request.member.business.clients, pk=id)
-    obstacles = {channel: obstacle(request.member, client, channel) for channel in Message.Channel.values}
+    way = way_of_texts(request.member, client)
+    obstacles = {"sms": way.obstacle, "email": _no_email(request.member, client)}
     usual = "email" if obstacles["sms"] and not obstacles["email"] else "sms"
     post = request.POST
     typed = Letter(
@@ -107,6 +109,7 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         "client": client,
         "typed": typed,
         "obstacles": obstacles,
+        "way": way,
         # What stands in the way of a channel is said beside it already.
         "problem": {problem.field: problem.words}
         if problem and problem.words not in obstacles.values()
@@ -117,13 +120,13 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     return render_sheet(request, "inbox/send_message/letter.html", context, status=422 if problem else 200)
 
 
-def obstacle(member: Member, client: Client, channel: str) -> str | None:
-    """Why nothing can go to this client this way, in words, before anything is written; None if it can."""
+def _no_email(member: Member, client: Client) -> str:
+    """Why no email can go to this client, in words, before anything is written; empty if it can."""
     try:
-        check(member.business, client, channel=channel, subject="…", body="…")
+        check(member.business, client, channel=Message.Channel.EMAIL, subject="…", body="…")
     except CannotSend as cannot:
         return cannot.words
-    return None
+    return ""
 
 
 def _key(typed: str | None) -> uuid.UUID:

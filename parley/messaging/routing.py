@@ -23,9 +23,7 @@ POOL_OF = {
     Message.Kind.MARKETING: PhoneNumber.Duty.MARKETING,
 }
 
-NOT_GUARANTEED = (
-    "Until the carriers approve your number, texts leave from a shared one and delivery isn’t guaranteed."
-)
+NOT_GUARANTEED = "Texts leave from a shared number until yours is approved. Delivery isn’t guaranteed."
 
 
 class NoNumber(Exception):

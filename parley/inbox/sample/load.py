@@ -18,7 +18,7 @@ from parley.clients.models import Client
 from parley.inbox.sample import people, stories
 from parley.messaging.models import Conversation, Lane, Message
 from parley.notifications.models import Notification
-from parley.numbers.models import PhoneNumber
+from parley.numbers.models import PhoneNumber, Registration
 from parley.sms import segments
 
 PASSWORD = "juniper-demo-1"  # noqa: S105  the demo's own, printed on its sign-in page
@@ -27,12 +27,80 @@ TIMES = ("9:30 AM", "10:15 AM", "11:00 AM", "1:30 PM", "2:45 PM", "4:00 PM")
 
 
 def load() -> Business:
-    """The sample business, made if it is not there."""
-    existing = Business.objects.filter(name=people.BUSINESS, members__user__email=OWNER).first()
-    if existing:
-        return existing
+    """The sample business, made if it is not there; and what stands around it."""
     with transaction.atomic():
-        return _Loader().run()
+        _pools()
+        _harbour()
+        existing = Business.objects.filter(name=people.BUSINESS, members__user__email=OWNER).first()
+        business = existing or _Loader().run()
+        _registration(business)
+        return business
+
+
+def _pools() -> None:
+    """The shared numbers, as an operator would have filled them."""
+    for duty, numbers in (("system", people.SYSTEM), ("marketing", people.MARKETING)):
+        for number in numbers:
+            PhoneNumber.objects.get_or_create(
+                number=number, released_at=None, defaults={"duty": duty, "approved_at": timezone.now()}
+            )
+
+
+def _harbour() -> None:
+    """A business on a paid plan that has not begun to text: activation can be tried with it."""
+    name, email = people.HARBOUR_OWNER
+    if User.objects.filter(email=email).exists():
+        return
+    business = Business.objects.create(
+        name=people.HARBOUR,
+        country="CA",
+        time_zone="America/Toronto",
+        email="bonjour@harbourphysio.example",
+        plan_id="essentials",
+    )
+    Member.objects.create(
+        business=business, user=User.objects.create_user(email, PASSWORD, name=name), role=Member.Role.OWNER
+    )
+    for person in people.OF_HARBOUR:
+        _client(business, person, timezone.now().date())
+
+
+def _registration(business: Business) -> None:
+    """How Juniper came by its number: eight weeks ago, within the usual time."""
+    number = business.numbers.filter(number=people.NUMBER).first()
+    if (
+        number is None
+        or number.approved_at is None
+        or Registration.objects.filter(business=business).exists()
+    ):
+        return
+    sent = number.approved_at - timedelta(days=28)
+    Registration.objects.create(
+        business=business,
+        status=Registration.Status.APPROVED,
+        number=number,
+        wanted=number.number,
+        decided_at=number.approved_at,
+        submitted_at=sent,
+        saved_at=sent,
+        submissions=1,
+        **people.JUNIPER_REGISTERED,
+    )
+
+
+def _client(business: Business, person: people.Person, today: date) -> Client:
+    return Client.objects.create(
+        business=business,
+        first_name=person.first,
+        last_name=person.last,
+        phone=person.phone,
+        email=person.email,
+        tags=person.tags,
+        good_to_know=person.note,
+        since=today - timedelta(days=person.since * 30) if person.since else None,
+        texting=person.texting,
+        texting_changed_at=None if person.texting == "ok" else timezone.now() - timedelta(days=7),
+    )
 
 
 class _Loader:
@@ -114,18 +182,7 @@ class _Loader:
 
     def _tell(self, person: people.Person, lines: list[stories.Line]) -> None:
         today = self.today
-        client = Client.objects.create(
-            business=self.business,
-            first_name=person.first,
-            last_name=person.last,
-            phone=person.phone,
-            email=person.email,
-            tags=person.tags,
-            good_to_know=person.note,
-            since=today - timedelta(days=person.since * 30) if person.since else None,
-            texting=person.texting,
-            texting_changed_at=None if person.texting == "ok" else self.now - timedelta(days=7),
-        )
+        client = _client(self.business, person, today)
         conversation = Conversation.objects.create(business=self.business, client=client, last_at=self.now)
         for place, line in enumerate(lines):
             self._say(client, conversation, line, self._when(today, line) + timedelta(seconds=place))
@@ -210,16 +267,20 @@ def set_up_world(url: str, business: Business) -> None:
             "at"
         )
     ]
+    owners = {number: business.name}
+    owners |= dict.fromkeys(PhoneNumber.objects.filter(business=None, released_at=None), "Parley, shared")
+    phones = {person.phone: person for person in people.KNOWN + people.MANY + people.OF_HARBOUR}
     world: dict[str, Any] = {
         "numbers": [
             {
-                "phone_number": number.number,
+                "phone_number": ours.number,
                 "country": business.country,
-                "owner": business.name,
+                "owner": owner,
                 "sms_url": f"{settings.PUBLIC_URL}/hooks/twilio/text",
                 "verified": True,
-                "pace": number.pace,
+                "pace": ours.pace,
             }
+            for ours, owner in owners.items()
         ],
         "handsets": [
             {
@@ -227,7 +288,7 @@ def set_up_world(url: str, business: Business) -> None:
                 "name": f"{person.first} {person.last}".strip(),
                 "line_type": person.line,
             }
-            for person in people.KNOWN + people.MANY
+            for person in phones.values()
         ],
         "history": history,
     }

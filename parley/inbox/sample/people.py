@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,36 @@ class Person:
 
 NUMBER = "+18555550142"
 BUSINESS = "Juniper Hair Studio"
+
+# The numbers that all businesses share: where texts leave from until a business has its own, and campaigns.
+SYSTEM = ("+18885550150", "+18885550151", "+18885550152", "+18885550153")
+MARKETING = ("+18445550160",)
+
+JUNIPER_REGISTERED: dict[str, Any] = {
+    "legal_name": "Juniper Hair Studio LLC",
+    "business_type": "llc",
+    "registration_number": "84-3190000",
+    "website": "https://juniperhair.example",
+    "street": "1418 SE Alder Street",
+    "city": "Portland",
+    "region": "OR",
+    "postal_code": "97214",
+    "contact_first_name": "Nora",
+    "contact_last_name": "Kim",
+    "contact_role": "Owner",
+    "contact_email": "nora@juniperhair.example",
+    "contact_phone": "(503) 555-0190",
+    "uses": ["appointments", "conversations", "payments"],
+    "volume": 10_000,
+    "sample": "Hi Maya, you’re booked with Jules on Thu, Nov 20 at 2:30 PM. Reply STOP to stop texts. "
+    "Juniper Hair Studio",
+    "opt_in": "web_form",
+    "agreed": True,
+}
+# A second business, which has not begun to text. One of its clients is Juniper's too: two businesses that text the
+# same person do so from different numbers.
+HARBOUR = "Harbour Physio"
+HARBOUR_OWNER = ("Amelia Tremblay", "amelia@harbourphysio.example")
 
 # Those whom the pictures of the design know, and whose stories are told word for word in `stories`.
 KNOWN = [
@@ -95,4 +126,12 @@ MANY = [
     Person("Hugo", "Bennett", "+16175550133", "hugo@bennett.example", 2),
     Person("Kiana", "Kealoha", "+18085550134", "kiana@kealoha.example", 29),
     Person("Russell", "Ames", "+19075550135", "russell@ames.example", 14),
+]
+
+OF_HARBOUR = [
+    Person("Maya", "Okafor", "+15035550118", "maya@okafor.example", 3),
+    Person("Étienne", "Gagnon", "+15145550140", "etienne@gagnon.example", 18, ["Knee"]),
+    Person("Sarah", "MacDonald", "+14165550141", "sarah@macdonald.example", 7, ["Back"]),
+    Person("Ravi", "Sandhu", "+16045550143", "ravi@sandhu.example", 2),
+    Person("Claire", "Bouchard", "+15145550144", "claire@bouchard.example", 26, ["Shoulder"]),
 ]
