@@ -27,11 +27,13 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
-    # Before allauth, whose templates ours take the place of.
+    # Before allauth and the admin, whose templates ours take the place of.
     "parley.ui",
     "parley.businesses",
+    "django.contrib.admin",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "procrastinate.contrib.django",
     "parley.notifications",
     "parley.numbers",
