@@ -28,7 +28,7 @@ def find_member(user_id: Any, business_id: Any = None) -> Member | None:
     others = Member.objects.filter(user_id=OuterRef("user_id")).exclude(pk=OuterRef("pk"))
     own = (
         Member.objects.select_related("user", "business__plan")
-        .annotate(elsewhere=Exists(others))
+        .annotate(elsewhere=Exists(others))  # type: ignore[no-redef]
         .filter(user_id=user_id, user__is_active=True)
     )
     chosen = own.filter(business_id=business_id).first() if business_id else None

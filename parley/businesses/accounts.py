@@ -123,7 +123,7 @@ def _ask(field: forms.Field, label: str, missing: str, **attrs: str) -> None:
     field.widget.attrs.update(attrs)
 
 
-PASSWORD_RULE = "At least 10 characters, and not one that everybody uses."
+PASSWORD_RULE = "At least 10 characters, and not one that everybody uses."  # noqa: S105  words
 CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": ""}
 EMAIL = {"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
 NOT_AN_EMAIL = "That isn’t a whole email address. One looks like nora@example.com."

@@ -62,10 +62,28 @@ class BusinessAdmin(admin.ModelAdmin):
     list_select_related = ("plan",)
     search_fields = ("name", "email", "members__user__email")
     ordering = ("name",)
-    own = ("name", "in_country", "time_zone", "email", "mode", "texting", "two_way", "auto_reply", "created_at")
+    own = (
+        "name",
+        "in_country",
+        "time_zone",
+        "email",
+        "mode",
+        "texting",
+        "two_way",
+        "auto_reply",
+        "created_at",
+    )
     fields = ("plan", *own)
     readonly_fields = own
     inlines = (MembersInline,)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **more: Any) -> Any:
+        """A plan is picked here; it is edited on its own page."""
+        form = super().get_form(request, obj, change, **more)
+        if plan := form.base_fields.get("plan"):
+            for link in ("add", "change", "delete", "view"):
+                setattr(plan.widget, f"can_{link}_related", False)
+        return form
 
     @admin.display(description="Country", ordering="country")
     def in_country(self, business: Business) -> str:

@@ -66,6 +66,9 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def get_short_name(self) -> str:
+        return str(self)
+
 
 class Plan(models.Model):
     """What a business pays for. Plans are the operator's data: the back office changes them."""
@@ -102,9 +105,7 @@ class Business(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=120)
     country = models.CharField(max_length=2, default="US", help_text="ISO 3166-1, two letters.")
-    plan = models.ForeignKey(
-        Plan, on_delete=models.PROTECT, related_name="businesses", default=Plan.FREE
-    )
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="businesses", default=Plan.FREE)
     mode = models.CharField(max_length=12, choices=Mode.choices, db_default=Mode.DO_NOT_REPLY)
     texting = models.BooleanField(db_default=True, help_text="The app's switch Texting: any text at all.")
     two_way = models.BooleanField(db_default=False, help_text="The app's switch Turn on two way texting.")

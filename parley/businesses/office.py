@@ -24,7 +24,7 @@ from parley.businesses import second_factor
 class Office(AdminSite):
     site_header = site_title = "Parley back office"
     index_title = "Back office"
-    site_url = None  # type: ignore[assignment]
+    site_url = None
     enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -45,11 +45,11 @@ class Office(AdminSite):
         step = "mfa_reauthenticate" if is_mfa_enabled(request.user) else "mfa_activate_totp"
         return redirect(f"{reverse(step)}?{urlencode({REDIRECT_FIELD_NAME: wanted})}")
 
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:  # type: ignore[override]
         return sign_out(request)
 
-    def password_change(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: Any = None
     ) -> HttpResponse:
         return redirect("account_change_password")
 

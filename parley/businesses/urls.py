@@ -17,7 +17,6 @@ from parley.businesses.demo import open_as_operator, open_as_owner
 from parley.businesses.office import office
 
 
-
 def _shown(page: Any) -> Any:
     """One of allauth's pages in the frame of our settings."""
     return for_signed_in(page.as_view(extra_context={"here": "security"}))

@@ -243,6 +243,7 @@ def security_settings(request: HttpRequest) -> HttpResponse:
 @for_signed_in
 def change_password(request: HttpRequest) -> HttpResponse:
     """Whoever has no password yet gets one by the link for a forgotten one."""
+    assert isinstance(request.user, User)
     if not request.user.has_usable_password():
         return redirect("account_reset_password")
     return PasswordChangeView.as_view(extra_context={"here": "security"})(request)

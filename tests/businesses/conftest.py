@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import Message
 
@@ -7,6 +8,7 @@ from aiosmtpd.controller import Controller
 
 from tests.browser import chromium, visit  # noqa: F401
 from tests.waiting import free_ports
+from tests.world import World
 
 
 class Post:
@@ -26,15 +28,29 @@ class Post:
         return "250 OK"
 
 
-@pytest.fixture
-def post(settings: object) -> Iterator[Post]:
-    """A real SMTP server that Parley is set up to use."""
+@contextmanager
+def letter_box(port: int) -> Iterator[Post]:
+    """A real SMTP server at 127.0.0.1."""
     post = Post()
-    (port,) = free_ports(1)
     controller = Controller(post, hostname="127.0.0.1", port=port)
     controller.start()
+    yield post
+    controller.stop()
+
+
+@pytest.fixture
+def post(settings: object) -> Iterator[Post]:
+    """The mail server that Parley is set up to use."""
+    (port,) = free_ports(1)
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # type: ignore[attr-defined]
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port  # type: ignore[attr-defined]
     settings.EMAIL_USE_TLS = False  # type: ignore[attr-defined]
-    yield post
-    controller.stop()
+    with letter_box(port) as post:
+        yield post
+
+
+@pytest.fixture
+def web_post(web: World) -> Iterator[Post]:
+    """The mail server that `parley web` is set up to use."""
+    with letter_box(web.smtp_port) as post:
+        yield post

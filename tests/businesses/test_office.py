@@ -201,7 +201,9 @@ def test_an_operator_is_made_on_the_command_line(db: None, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("demo", [True, False])
-def test_the_operators_door_is_only_in_the_demo(client: Browser, juniper: House, settings, demo: bool) -> None:
+def test_the_operators_door_is_only_in_the_demo(
+    client: Browser, juniper: House, settings, demo: bool
+) -> None:
     settings.DEMO = demo
     assert ("Open as the operator" in client.get("/sign-in/").content.decode()) is demo
     assert client.get("/demo/open-as-operator").status_code == 405
@@ -229,7 +231,9 @@ def test_the_demos_operator_has_no_password(client: Browser, db: None, settings)
 
 def test_the_office_has_the_same_strict_policy(office: Browser) -> None:
     answer = office.get("/office/")
-    assert "unsafe-inline" not in answer["Content-Security-Policy"].replace("style-src-attr 'unsafe-inline'", "")
+    assert "unsafe-inline" not in answer["Content-Security-Policy"].replace(
+        "style-src-attr 'unsafe-inline'", ""
+    )
     assert "<style" not in answer.content.decode()
     assert SECRET not in answer.content.decode()
     assert django_settings.DEBUG is False

@@ -117,5 +117,13 @@ def test_the_pages_have_the_frame_of_settings(jules: Browser) -> None:
 
 
 def test_anonymous_sees_none_of_it(client: Browser, db: None) -> None:
-    for page in ("", "/password", "/second-factor", "/second-factor/off", "/codes", "/codes/new", "/codes/file"):
+    for page in (
+        "",
+        "/password",
+        "/second-factor",
+        "/second-factor/off",
+        "/codes",
+        "/codes/new",
+        "/codes/file",
+    ):
         assert client.get(HERE + page)["Location"].startswith("/sign-in/?next=")
