@@ -51,7 +51,9 @@ class BusinessSettings(forms.ModelForm):
         if number:
             country = self.fields["country"]
             country.disabled = True
-            country.help_text = f"It can’t change while {number.pretty} is yours: carriers verified the number for this country."
+            country.help_text = (
+                f"It can’t change while {number.pretty} is yours: the number is verified for it."
+            )
 
 
 class Invite(forms.Form):

@@ -220,6 +220,16 @@ def test_the_operators_door_is_only_in_the_demo(
         assert other.get("/office/").status_code == 302
 
 
+def test_the_owners_door_closes_the_operators(client: Browser, juniper: House, settings) -> None:
+    settings.DEMO = True
+    User.objects.filter(pk=juniper.owner.user_id).update(email="nora@juniperhair.example")
+    client.post("/demo/open-as-operator")
+    assert client.get("/office/").status_code == 200
+    client.post("/demo/open-as-owner")
+    assert client.get("/office/", follow=True).status_code == 403
+    assert client.get("/inbox").status_code == 200
+
+
 def test_the_demos_operator_has_no_password(client: Browser, db: None, settings) -> None:
     settings.DEMO = True
     client.post("/demo/open-as-operator")

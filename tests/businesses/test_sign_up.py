@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.test import Client as Browser
+from django.utils import timezone
 
 from parley.businesses.models import Business, Member, User
+from parley.businesses.tasks import forget_unproven_sign_ups
 from tests.businesses.conftest import Post
 from tests.people import PASSWORD, House
 from tests.waiting import free_ports
@@ -210,3 +214,21 @@ def test_who_has_one_business_pays_nothing_for_the_switch(
     with django_assert_num_queries(6):
         page = client.get("/settings").content.decode()
     assert 'action="/switch"' not in page
+
+
+def test_who_never_proved_the_address_does_not_keep_it(client: Browser, juniper: House, post: Post) -> None:
+    sign_up(client)
+    post.letters.clear()
+    proven = Browser()
+    sign_up(proven, email="proven@marlow.example")
+    proven.post("/sign-up/code", {"code": code_in(post)})
+    people = set(User.objects.values_list("email", flat=True))
+    forget_unproven_sign_ups(0)
+    assert set(User.objects.values_list("email", flat=True)) == people
+    with time_machine.travel(timezone.now() + timedelta(days=3, minutes=1)):
+        forget_unproven_sign_ups(0)
+    assert people - set(User.objects.values_list("email", flat=True)) == {"ida@marlow.example"}
+    assert Business.objects.count() == 2
+    cache.clear()
+    assert sign_up(Browser()) == "/sign-up/code"
+    assert "you have an account already" not in post.words()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from itertools import product
+from threading import Barrier, Thread
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -124,6 +126,28 @@ def test_the_last_owner_stays(nora: Browser, juniper: House) -> None:
     add(juniper, "Olive Owner", "owner")
     assert nora.post(own, {"role": "staff"})["Location"] == "/inbox"
     assert nora.get("/settings/team").status_code == 403
+
+
+def test_two_owners_who_demote_each_other_at_once_leave_one(transactional_db: None, juniper: House) -> None:
+    olive = add(juniper, "Olive Owner", "owner")
+    both = Barrier(2)
+
+    def demote(actor: Member, other: Member) -> None:
+        both.wait()
+        try:
+            team.change_role(actor, other.pk, Member.Role.STAFF)
+        except team.Refused:
+            pass
+        finally:
+            connection.close()
+
+    pairs = [(juniper.owner, olive), (olive, juniper.owner)]
+    threads = [Thread(target=demote, args=pair) for pair in pairs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Member.objects.filter(role="owner").count() == 1
 
 
 def test_a_manager_who_was_demoted_meanwhile_changes_nothing(juniper: House) -> None:
