@@ -7,8 +7,9 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from parley.businesses.models import Member
 
@@ -24,8 +25,11 @@ class MemberRequest(HttpRequest):
 
 def find_member(user_id: Any, business_id: Any = None) -> Member | None:
     """The membership this session works in: the chosen business, else the user's first."""
-    own = Member.objects.select_related("user", "business__plan").filter(
-        user_id=user_id, user__is_active=True
+    others = Member.objects.filter(user_id=OuterRef("user_id")).exclude(pk=OuterRef("pk"))
+    own = (
+        Member.objects.select_related("user", "business__plan")
+        .annotate(elsewhere=Exists(others))  # type: ignore[no-redef]
+        .filter(user_id=user_id, user__is_active=True)
     )
     chosen = own.filter(business_id=business_id).first() if business_id else None
     return chosen or own.order_by("id").first()
@@ -50,6 +54,39 @@ def for_members(
         return view(request, *args, **kwargs)  # type: ignore[arg-type]
 
     return guarded
+
+
+def for_signed_in(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """Open a view to whoever is signed in. `request.member` is there only if they belong to a business."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        if member := find_member(request.user.pk, request.session.get(BUSINESS)):
+            request.member = member  # type: ignore[attr-defined]
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def for_anonymous(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """Open a view to whoever has not signed in yet; everybody else has no need of it and goes on to the Inbox."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        return redirect("inbox") if request.user.is_authenticated else view(request, *args, **kwargs)
+
+    return guarded
+
+
+def work_for(request: HttpRequest, member: Member) -> None:
+    """From now on this session works in that member's business."""
+    request.session[BUSINESS] = str(member.business_id)
 
 
 def for_managers(

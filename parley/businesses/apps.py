@@ -6,6 +6,7 @@ from django.db.models.signals import post_migrate
 
 class BusinessesConfig(AppConfig):
     name = "parley.businesses"
+    verbose_name = "Businesses and people"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

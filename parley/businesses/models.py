@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.base_user import BaseUserManager
@@ -10,8 +11,9 @@ from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 
-from parley.businesses.tenancy import BusinessOwned, new_id, tenant_target
+from parley.businesses.tenancy import BusinessOwned, TenantKey, new_id, tenant_target
 
 if TYPE_CHECKING:
     from django_stubs_ext.db.models.manager import RelatedManager
@@ -64,6 +66,9 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def get_short_name(self) -> str:
+        return str(self)
+
 
 class Plan(models.Model):
     """What a business pays for. Plans are the operator's data: the back office changes them."""
@@ -100,7 +105,7 @@ class Business(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=120)
     country = models.CharField(max_length=2, default="US", help_text="ISO 3166-1, two letters.")
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+", default=Plan.FREE)
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="businesses", default=Plan.FREE)
     mode = models.CharField(max_length=12, choices=Mode.choices, db_default=Mode.DO_NOT_REPLY)
     texting = models.BooleanField(db_default=True, help_text="The app's switch Texting: any text at all.")
     two_way = models.BooleanField(db_default=False, help_text="The app's switch Turn on two way texting.")
@@ -119,6 +124,7 @@ class Business(models.Model):
 
         registration: Registration
         members: RelatedManager[Member]
+        invitations: RelatedManager[Invitation]
         clients: RelatedManager[Client]
         conversations: RelatedManager[Conversation]
         messages: RelatedManager[Message]
@@ -172,6 +178,9 @@ class Member(BusinessOwned):
 
     MANAGERS = (Role.OWNER, Role.ADMIN)
 
+    # Has this person other businesses too? Asked along by `access.find_member`.
+    elsewhere = False
+
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.STAFF)
     notifications_read_at = models.DateTimeField(
@@ -193,6 +202,10 @@ class Member(BusinessOwned):
         return self.role in self.MANAGERS
 
     @property
+    def owns(self) -> bool:
+        return self.role == self.Role.OWNER
+
+    @property
     def first_name(self) -> str:
         return self.user.name.split(" ")[0]
 
@@ -203,4 +216,39 @@ class Member(BusinessOwned):
     @property
     def team(self) -> str:
         """Which of the design's two team colours this member wears: '' or '2'."""
-        return "" if self.role == self.Role.OWNER else "2"
+        return "" if self.owns else "2"
+
+
+class Invitation(BusinessOwned):
+    """An open invitation to work for a business. It ends by being accepted or withdrawn, and the row with it.
+
+    The link in the email holds a random token; only the token's hash is kept, so that nobody who reads the
+    database can join by it.
+    """
+
+    LASTS = timedelta(days=14)
+
+    email = models.EmailField()
+    role = models.CharField(max_length=8, choices=Member.Role.choices, default=Member.Role.STAFF)
+    token_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token, hex.")
+    invited_by = models.ForeignKey(
+        Member, null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False
+    )
+    sent_at = models.DateTimeField(help_text="When its link was last sent.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("business", Lower("email"), name="one_open_invitation_per_address"),
+            TenantKey(field="invited_by", name="invitation_invited_by"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.sent_at + self.LASTS
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at <= timezone.now()

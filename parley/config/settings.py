@@ -27,11 +27,13 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
-    # Before allauth, whose templates ours take the place of.
+    # Before allauth and the admin, whose templates ours take the place of.
     "parley.ui",
     "parley.businesses",
+    "django.contrib.admin",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "procrastinate.contrib.django",
     "parley.notifications",
     "parley.numbers",
@@ -114,19 +116,39 @@ LOGIN_REDIRECT_URL = "inbox"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"
+# Who signs up proves that the address is theirs, by a code sent to it. Members were invited at theirs: see
+# `accounts.ProveEmail`.
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 PASSWORD_RESET_TIMEOUT = 60 * 60 * 24
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "parley.businesses.accounts.Adapter"
 ACCOUNT_FORMS = {
     "login": "parley.businesses.accounts.SignIn",
+    "signup": "parley.businesses.accounts.SignUp",
+    "confirm_email_verification_code": "parley.businesses.accounts.EmailCode",
+    "reauthenticate": "parley.businesses.accounts.PasswordAgain",
+    "change_password": "parley.businesses.accounts.ChangePassword",
     "reset_password": "parley.businesses.accounts.AskForReset",
     "reset_password_from_key": "parley.businesses.accounts.NewPassword",
 }
+MFA_FORMS = {
+    "authenticate": "parley.businesses.accounts.SecondFactor",
+    "reauthenticate": "parley.businesses.accounts.SecondFactorAgain",
+    "activate_totp": "parley.businesses.accounts.ActivateSecondFactor",
+}
+MFA_ADAPTER = "parley.businesses.accounts.SecondFactorAdapter"
+MFA_TOTP_ISSUER = "Parley"
+# A phone's clock may be half a minute off.
+MFA_TOTP_TOLERANCE = 1
 ACCOUNT_PREVENT_ENUMERATION = True
 # A stranger's address gets no mail from us, whoever types it in.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+# Invitations are letters to strangers in Parley's name.
+ACCOUNT_RATE_LIMITS = {"invite": "30/h/user", "sign_up_business": "10/h/user"}
 # allauth counts in the cache; several web processes must count together, so the cache is a table.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
@@ -158,6 +180,9 @@ PATIENCE = env.patience
 CALL_TIMEOUT = 20.0 * PATIENCE
 # Calls to carriers under way at once in one `parley texts`.
 TEXTS_AT_ONCE = 200
+
+COUNTRIES_FIRST = ["US", "CA"]
+COUNTRIES_OVERRIDE = {"US": "United States", "GB": "United Kingdom"}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

@@ -35,6 +35,14 @@ class Shell:
         return self.member.business.notifications.filter(created_at__gt=since)[:COUNTED].count()
 
     @cached_property
+    def others(self) -> list[Member]:
+        """This person's memberships elsewhere; asked for only if there are any."""
+        if not self.member.elsewhere:
+            return []
+        own = self.member.user.memberships.exclude(pk=self.member.pk)
+        return list(own.select_related("business").order_by("business__name"))
+
+    @cached_property
     def number(self) -> PhoneNumber | None:
         return own_number(self.member.business)
 

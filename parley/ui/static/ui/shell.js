@@ -52,7 +52,7 @@ document.addEventListener("click", (e) => {
 
 /* Whoever sits here next should not find half a letter. What waits to be sent stays, and only its author sends it. */
 document.addEventListener("submit", (e) => {
-  if (!e.target.matches("[action*=logout]")) return;
+  if (!e.target.matches("[data-signs-out]")) return;
   for (const key of Object.keys(localStorage)) if (key.startsWith("parley draft ")) localStorage.removeItem(key);
 });
 
