@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
@@ -162,6 +163,11 @@ class Business(models.Model):
 CONVERSES = "(b.mode <> 'do_not_reply' AND b.texting AND b.two_way AND p.paid AND b.country IN ('US', 'CA'))"
 
 
+def muted_at_first() -> list[str]:
+    """A failed text is said in its conversation, on every open page and by push: an email of it would be one too many."""
+    return ["failed:email"]
+
+
 class Member(BusinessOwned):
     """A person who works for a business."""
 
@@ -176,6 +182,12 @@ class Member(BusinessOwned):
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.STAFF)
     notifications_read_at = models.DateTimeField(
         auto_now_add=True, help_text="Notifications up to this moment have been read."
+    )
+    muted = ArrayField(
+        models.CharField(max_length=20),
+        default=muted_at_first,
+        blank=True,
+        help_text="What this member does not want: kind:channel, see notifications.choices.",
     )
 
     class Meta:
