@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from email.utils import parseaddr
 from functools import cache
+from time import time
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -36,7 +37,8 @@ def public_key() -> str:
 
 
 def authorization(origin: str) -> str:
-    """The header that says to the push service at `origin`, for a day, who is pushing and whom to write to."""
+    """The header that says to the push service at `origin`, who is pushing and whom to write to."""
     signer = Vapid02(_private_key(settings.SECRET_KEY), conf={"no-strict": True})
-    claims = {"aud": origin, "sub": f"mailto:{parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}"}
+    # Good for twelve hours of the twenty-four allowed: clocks differ.
+    claims = {"exp": int(time()) + 12 * 60 * 60, "aud": origin, "sub": f"mailto:{parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}"}
     return str(signer.sign(claims)["Authorization"])

@@ -64,7 +64,7 @@ stillHere().catch(() => {});
 
 /* Whoever signs in next has not allowed anything. The server forgets this browser by itself. */
 document.addEventListener("submit", (e) => {
-  if (!e.target.matches("[action*=logout]")) return;
+  if (!e.target.matches("[action$='/sign-in/out']")) return;
   sessionStorage.removeItem(`${ALLOWED} ${member}`);
   forget().catch(() => {});
 });

@@ -55,7 +55,7 @@ localStorage.setItem("parley member", document.body.dataset.member);
 
 /* Whoever sits here next should not find half a letter. What waits to be sent stays, and only its author sends it. */
 document.addEventListener("submit", (e) => {
-  if (!e.target.matches("[action*=logout]")) return;
+  if (!e.target.matches("[action$='/sign-in/out']")) return;
   for (const key of Object.keys(localStorage)) if (/^parley (draft |member$)/.test(key)) localStorage.removeItem(key);
 });
 
