@@ -57,7 +57,10 @@ class User(AbstractUser):
     objects = Users()  # type: ignore[assignment,misc]
 
     if TYPE_CHECKING:
+        from parley.notifications.models import PushSubscription
+
         memberships: RelatedManager[Member]
+        push_subscriptions: RelatedManager[PushSubscription]
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]
@@ -115,7 +118,7 @@ class Business(models.Model):
     if TYPE_CHECKING:
         from parley.clients.models import Client
         from parley.messaging.models import Attachment, Conversation, Message
-        from parley.notifications.models import Notification
+        from parley.notifications.models import Letter, Notification
         from parley.numbers.models import PhoneNumber, Registration
 
         registration: Registration
@@ -124,6 +127,7 @@ class Business(models.Model):
         conversations: RelatedManager[Conversation]
         messages: RelatedManager[Message]
         attachments: RelatedManager[Attachment]
+        letters: RelatedManager[Letter]
         notifications: RelatedManager[Notification]
         numbers: RelatedManager[PhoneNumber]
 
@@ -164,7 +168,7 @@ CONVERSES = "(b.mode <> 'do_not_reply' AND b.texting AND b.two_way AND p.paid AN
 
 
 def muted_at_first() -> list[str]:
-    """A failed text is said in its conversation, on every open page and by push: an email of it would be one too many."""
+    """A failed text is said in its conversation, in the centre and by push: an email would be one too many."""
     return ["failed:email"]
 
 

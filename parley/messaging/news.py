@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+from procrastinate.tasks import Task
 
 from parley.businesses.tenancy import new_id
 from parley.messaging.later import defer
 from parley.messaging.line import Db
+from parley.notifications.letters import write_news
 from parley.notifications.push import push_news
 
 # Whoever allowed no browser to tell them costs no job.
@@ -17,6 +21,16 @@ TO_PUSH = """
     WHERE EXISTS (
         SELECT 1 FROM businesses_member m JOIN notifications_pushsubscription s ON s.user_id = m.user_id AND NOT s.off
         WHERE m.business_id = n.business_id AND (n.member_id IS NULL OR m.id = n.member_id)
+    )
+"""
+
+# Failures are mailed to the few who asked for it.
+TO_MAIL = """
+    SELECT n.id, n.business_id FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS n (id, business_id, member_id)
+    WHERE EXISTS (
+        SELECT 1 FROM businesses_member m
+        WHERE m.business_id = n.business_id AND (n.member_id IS NULL OR m.id = n.member_id)
+        AND 'failed:email' <> ALL(m.muted)
     )
 """
 
@@ -36,7 +50,7 @@ class News:
 
 
 async def insert_news(db: Db, news: Sequence[News]) -> None:
-    """Write it down for the centre, and have it pushed."""
+    """Write it down for the centre, and have it pushed and mailed to those who want that."""
     if not news:
         return
     ids = [new_id() for _ in news]
@@ -60,10 +74,23 @@ async def insert_news(db: Db, news: Sequence[News]) -> None:
             [one.tint for one in news],
         ],
     )
-    found = await (await db.execute(TO_PUSH, [ids, businesses, members])).fetchall()
+    await _defer(db, push_news, TO_PUSH, list(zip(ids, businesses, members, strict=True)))
+    failed = [place for place, one in enumerate(news) if one.kind == "failed"]
+    await _defer(
+        db, write_news, TO_MAIL, [(ids[place], businesses[place], members[place]) for place in failed]
+    )
+
+
+async def _defer(
+    db: Db, task: Task[Any, Any, Any], query: str, rows: Sequence[tuple[UUID, UUID, UUID | None]]
+) -> None:
+    """A job for each of these notifications that `query` finds somebody for."""
+    if not rows:
+        return
+    found = await (await db.execute(query, [list(column) for column in zip(*rows, strict=True)])).fetchall()
     if found:
         await defer(
             db,
-            push_news,
+            task,
             [{"notification_id": str(row.id), "business_id": str(row.business_id)} for row in found],
         )

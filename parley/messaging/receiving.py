@@ -179,9 +179,7 @@ async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patienc
     return len(events)
 
 
-async def receive(
-    db: Db, texts: Sequence[Arrived], changes: Changes, patience: Patience
-) -> list[int]:
+async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: Patience) -> list[int]:
     """Make messages of texts, all in the caller's transaction. Returns the events whose number is nobody's.
 
     A text from an unknown number makes a client that has only the number. A text that is here already (the same

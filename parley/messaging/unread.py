@@ -33,11 +33,10 @@ def write_if_unread(conversation_id: uuid.UUID, business_id: uuid.UUID) -> datet
     )
     if conversation is None or not conversation.unread:
         return None
-    texts = list(
-        conversation.messages.filter(business_id=business_id, direction=Message.Direction.IN).newest_first()[
-            : conversation.unread
-        ]
-    )[::-1]
+    received = Message.objects.filter(
+        business_id=business_id, conversation_id=conversation_id, direction=Message.Direction.IN
+    )
+    texts = list(received.newest_first()[: conversation.unread])[::-1]
     if not texts:
         return None
     first = texts[0]

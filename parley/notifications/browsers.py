@@ -57,8 +57,8 @@ def _check_keys(p256dh: str, auth: str) -> None:
 
 def forget_at_sign_out(request: HttpRequest | None, **_: Any) -> None:
     """Whoever uses this browser next should not be shown what was another's."""
-    if request is not None and (id := request.session.get(SESSION)):
-        PushSubscription.objects.filter(pk=id, user_id=request.user.pk).delete()
+    if request is not None and isinstance(request.user, User) and (id := request.session.get(SESSION)):
+        request.user.push_subscriptions.filter(pk=id).delete()
 
 
 user_logged_out.connect(forget_at_sign_out, dispatch_uid="forget the browser")

@@ -31,7 +31,8 @@ KINDS = (
     Kind(
         Notification.Kind.TEXT,
         "A client texts",
-        "If a conversation is assigned, only its member is told. The email comes if nobody has read it after ten minutes.",
+        "If a conversation is assigned, only its member is told. "
+        "The email comes if nobody has read it after ten minutes.",
     ),
     Kind(
         Notification.Kind.FAILED,

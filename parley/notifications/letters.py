@@ -5,12 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
+from django.conf import settings
 from django.core.mail import EmailMessage
+from django.db import transaction
+from django.urls import reverse
 from procrastinate.contrib.django import app
 
 from parley.businesses.models import Member
 from parley.notifications import mail
-from parley.notifications.models import Letter
+from parley.notifications.models import Letter, Notification
 
 
 def write(members: Iterable[Member], key: str, subject: str, body: str) -> None:
@@ -25,6 +28,27 @@ def write(members: Iterable[Member], key: str, subject: str, body: str) -> None:
         )
         if new:
             send_letter.defer(letter_id=str(letter.id), business_id=str(letter.business_id))
+
+
+@app.task(queue="email")
+def write_news(notification_id: str, business_id: str) -> None:
+    """A letter of one notification to each member who wants such news by email."""
+    notification = (
+        Notification.objects.select_related("business")
+        .filter(pk=uuid.UUID(notification_id), business_id=uuid.UUID(business_id))
+        .first()
+    )
+    if notification is None:
+        return
+    address, choices = f"{settings.PUBLIC_URL}{notification.link}", reverse("notification_settings")
+    with transaction.atomic():
+        write(
+            notification.audience("email").select_related("user"),
+            f"news {notification.id}",
+            notification.title,
+            f"{notification.title}\n{notification.words}\n\nSee it in Parley:\n{address}\n"
+            f"\n-- \nChoose what you’re told: {settings.PUBLIC_URL}{choices}\n",
+        )
 
 
 @app.task(queue="email", retry=mail.WHEN_IT_WAITS)

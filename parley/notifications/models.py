@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 
 from parley.businesses.models import Member, User
@@ -61,7 +62,10 @@ class Notification(BusinessOwned):
     tint = models.CharField(max_length=8, blank=True)
     trouble = models.BooleanField(db_default=False, help_text="Bad news, that asks for something to be done.")
     key = models.CharField(
-        max_length=100, blank=True, db_default="", help_text="Names an event that is told once, whoever tells it."
+        max_length=100,
+        blank=True,
+        db_default="",
+        help_text="Names an event that is told once, whoever tells it.",
     )
     created_at = models.DateTimeField()
 
@@ -88,6 +92,13 @@ class Notification(BusinessOwned):
         if self.managers_only:
             members = members.filter(role__in=Member.MANAGERS)
         return members.filter(pk=self.member_id) if self.member_id else members
+
+    @property
+    def link(self) -> str:
+        """Where a click leads: a path of ours."""
+        if self.conversation_id:
+            return reverse("conversation", args=[self.conversation_id])
+        return self.address or reverse("notifications")
 
     @property
     def alarming(self) -> bool:
@@ -132,7 +143,9 @@ class PushSubscription(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="push_subscriptions")
-    endpoint = models.CharField(max_length=1000, unique=True, help_text="Who knows it can push to this browser.")
+    endpoint = models.CharField(
+        max_length=1000, unique=True, help_text="Who knows it can push to this browser."
+    )
     p256dh = models.CharField(max_length=100, help_text="The browser's public key, base64url.")
     auth = models.CharField(max_length=40, help_text="The browser's authentication secret, base64url.")
     browser = models.CharField(max_length=60, help_text="For people: Chrome on Android.")

@@ -65,9 +65,7 @@ def push_news(notification_id: str, business_id: str) -> None:
     notification = _notification(notification_id, business_id)
     if notification is None:
         return
-    browsers = PushSubscription.objects.filter(
-        user__memberships__in=notification.audience("push"), off=False
-    )
+    browsers = PushSubscription.objects.filter(user__memberships__in=notification.audience("push"), off=False)
     for id in browsers.values_list("pk", flat=True):
         push_to_browser.defer(
             subscription_id=str(id), notification_id=notification_id, business_id=business_id
@@ -87,18 +85,13 @@ def push_to_browser(subscription_id: str, notification_id: str, business_id: str
     words = notification.words
     if notification.kind == Notification.Kind.TEXT and WORDS in member.muted:
         words = "Open Parley to read the text."
-    address = (
-        reverse("conversation", args=[notification.conversation_id])
-        if notification.conversation_id
-        else notification.address or reverse("notifications")
-    )
     about = notification.conversation_id or notification.id
     _push(
         subscription,
         {
             "title": notification.title,
             "body": words,
-            "url": address,
+            "url": notification.link,
             "tag": f"{notification.kind} {about}",
         },
         urgent=notification.kind == Notification.Kind.TEXT,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from parley.notifications.letters import send_letter
+from parley.notifications.letters import send_letter, write_news
 from parley.notifications.models import KEPT, Letter, Notification
 from parley.notifications.push import push_news, push_test, push_to_browser
 
-__all__ = ["forget_old_news", "push_news", "push_test", "push_to_browser", "send_letter"]
+__all__ = ["forget_old_news", "push_news", "push_test", "push_to_browser", "send_letter", "write_news"]
 
 
 @app.periodic(cron="41 3 * * *")

@@ -33,7 +33,7 @@ class News:
 
 @transaction.atomic
 def tell_managers(business: Business, news: News) -> None:
-    """Tell owners and admins in Parley, by push and by email, as each chose: all or nothing with the caller's transaction."""
+    """Tell owners and admins by each channel that they chose, all or nothing with the caller's transaction."""
     notification, new = Notification.objects.get_or_create(
         business=business,
         key=news.key,

@@ -40,5 +40,9 @@ def authorization(origin: str) -> str:
     """The header that says to the push service at `origin`, who is pushing and whom to write to."""
     signer = Vapid02(_private_key(settings.SECRET_KEY), conf={"no-strict": True})
     # Good for twelve hours of the twenty-four allowed: clocks differ.
-    claims = {"exp": int(time()) + 12 * 60 * 60, "aud": origin, "sub": f"mailto:{parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}"}
+    claims = {
+        "exp": int(time()) + 12 * 60 * 60,
+        "aud": origin,
+        "sub": f"mailto:{parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}",
+    }
     return str(signer.sign(claims)["Authorization"])

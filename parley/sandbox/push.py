@@ -67,9 +67,7 @@ class PushService:
             raise BadRequest("key must be the applicationServerKey, base64url")
         subscription = Subscription(secrets.token_urlsafe(16), key.rstrip("="))
         self._subscriptions[subscription.id] = subscription
-        return answer(
-            {"id": subscription.id, "endpoint": f"{request.origin}/push/{subscription.id}"}, 201
-        )
+        return answer({"id": subscription.id, "endpoint": f"{request.origin}/push/{subscription.id}"}, 201)
 
     def read(self, request: Request, id: str) -> Response:
         """GET /sandbox/push/{id}: what would be delivered to that browser, the latest last."""

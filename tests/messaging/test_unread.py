@@ -109,19 +109,40 @@ async def test_a_look_is_due_once_for_each_wait_and_pushes_only_where_somebody_a
     assert set(push.args) == {"notification_id", "business_id"}, "nobody's words"
 
 
+@pytest.mark.django_db(transaction=True)
+async def test_a_failure_is_mailed_to_who_asked_for_that(
+    line: Line,
+    house: House,
+    postbox: Postbox,  # noqa: F811
+) -> None:
+    @sync_to_async
+    def fails(*wants: Member) -> Any:
+        Member.objects.filter(pk__in=[m.pk for m in wants]).update(muted=[])
+        return house.text(house.client(phone=""), "Hi", inbound=False, state="failed", reason="Landline.").id
+
+    for wants in [(), (house.staff,), (house.owner,)]:
+        failed = await fails(*wants)
+        await line.run(lambda db, id=failed: _notify_of_failures(db, Changes(failed=[id])))
+    assert len(await sync_to_async(jobs)(house, "write_news")) == 1, "only hers, and only once she asked"
+    await sync_to_async(work)(house)
+    [mail] = await sync_to_async(postbox)()
+    assert (mail["to"], mail["subject"]) == ("nora@juniper.example", "A text to Maya didn’t arrive")
+    assert "Landline." in mail["text"]
+
+
 # ---- The email
 
 
 def look(message: Message, minutes: float) -> None:
     """The job, so long after the text."""
     with time_machine.travel(message.at + timedelta(minutes=minutes), tick=False):
-        write_if_unread(
-            conversation_id=str(message.conversation_id), business_id=str(message.business_id)
-        )
+        write_if_unread(conversation_id=str(message.conversation_id), business_id=str(message.business_id))
 
 
 def test_what_nobody_read_is_emailed_once_to_each_who_should_know(
-    juniper: House, alder: House, postbox: Postbox  # noqa: F811
+    juniper: House,
+    alder: House,
+    postbox: Postbox,  # noqa: F811
 ) -> None:
     maya = juniper.client()
     first = juniper.text(maya, "Are you open on Monday?", minutes_ago=11)
@@ -139,7 +160,8 @@ def test_what_nobody_read_is_emailed_once_to_each_who_should_know(
 
 
 def test_what_was_read_is_not_and_a_new_wait_is_a_new_email(
-    juniper: House, postbox: Postbox  # noqa: F811
+    juniper: House,
+    postbox: Postbox,  # noqa: F811
 ) -> None:
     maya = juniper.client()
     first = juniper.text(maya, "One", minutes_ago=60)

@@ -63,8 +63,10 @@ class Delivery:
 
     def shown(self) -> list[dict[str, Any]]:
         return self.page.evaluate(
-            """() => navigator.serviceWorker.ready.then((r) => r.getNotifications())
-            .then((all) => all.map((n) => ({ title: n.title, body: n.body, tag: n.tag, data: n.data, icon: n.icon })))"""
+            """async () => {
+              const all = await (await navigator.serviceWorker.ready).getNotifications();
+              return all.map(({ title, body, tag, data, icon }) => ({ title, body, tag, data, icon }));
+            }"""
         )
 
 
@@ -75,7 +77,9 @@ def test_a_text_becomes_a_notification_of_a_browser_that_was_allowed(
     web.add_number(juniper.number.number)
     page = settled(visit("/settings/notifications", juniper.owner.user, permissions=["notifications"]))
     device = Device(web)
-    page.context.add_init_script(f"({SUBSCRIBE})({json.dumps({'endpoint': device.endpoint, 'keys': device.keys})})")
+    page.context.add_init_script(
+        f"({SUBSCRIBE})({json.dumps({'endpoint': device.endpoint, 'keys': device.keys})})"
+    )
     page.reload()
     page.get_by_role("button", name="Allow notifications in this browser").click()
     expect(page.get_by_text("Allowed. You’re told here")).to_be_visible()
@@ -194,7 +198,11 @@ def test_it_can_be_installed(visit: Visit, web: World, juniper: House) -> None:
     said = answer.json()
     for icon in said["icons"]:
         size = page.evaluate(
-            """(src) => new Promise((done, fail) => { const i = new Image(); i.onload = () => done(`${i.naturalWidth}x${i.naturalHeight}`); i.onerror = fail; i.src = src; })""",
+            """async (src) => {
+              const image = Object.assign(new Image(), { src });
+              await image.decode();
+              return `${image.naturalWidth}x${image.naturalHeight}`;
+            }""",
             f"/static/ui/{icon['src']}",
         )
         assert icon["sizes"] in (size, "any"), icon

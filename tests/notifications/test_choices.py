@@ -11,6 +11,7 @@ from django.utils import timezone
 from parley.businesses.models import Member
 from parley.notifications import choices
 from parley.notifications.models import Notification
+from parley.notifications.tasks import forget_old_news
 from tests.people import House
 
 
@@ -21,7 +22,9 @@ def tell(house: House, **more) -> Notification:
 
 def reached(notification: Notification) -> set[Member]:
     """Who is shown it. Push and email, while nobody has chosen, reach the same."""
-    members = {m for m in notification.business.members.all() if notification in Notification.objects.told_to(m)}
+    members = {
+        m for m in notification.business.members.all() if notification in Notification.objects.told_to(m)
+    }
     assert set(notification.audience("push")) == members
     return members
 
@@ -50,6 +53,15 @@ def test_the_centre_remembers_30_days(juniper: House) -> None:
     kept = tell(juniper, created_at=now - timedelta(days=29, hours=23))
     tell(juniper, created_at=now - timedelta(days=30, minutes=1))
     assert list(Notification.objects.told_to(juniper.owner)) == [kept]
+
+
+def test_what_is_not_shown_any_more_is_deleted_but_not_forgotten(juniper: House) -> None:
+    old = timezone.now() - timedelta(days=31)
+    tell(juniper, created_at=old)
+    once = tell(juniper, created_at=old, kind="number", key="overdue 1")
+    kept = tell(juniper)
+    forget_old_news(timestamp=0)
+    assert set(Notification.objects.all()) == {once, kept}
 
 
 def test_each_member_chooses_for_themselves(juniper: House) -> None:
@@ -104,7 +116,9 @@ def test_news_of_the_number_comes_as_a_toast_and_leads_there(juniper: House) -> 
     assert "<b>Your number is ready</b><br>(855) 555-0142 can text now." in html
     assert 'href="/settings/sms">See it' in html
     assert "data-toast" not in enter(juniper.staff).get("/live", since).content.decode()
-    assert 'href="/settings/sms"><b>Your number' in enter(juniper.owner).get("/notifications").content.decode()
+    assert (
+        'href="/settings/sms"><b>Your number' in enter(juniper.owner).get("/notifications").content.decode()
+    )
     assert "Your number is ready" not in enter(juniper.staff).get("/notifications").content.decode()
 
 

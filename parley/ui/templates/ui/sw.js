@@ -32,11 +32,13 @@ async function page(e) {
 }
 
 /* ---- Pushes */
+/* Safari, and every browser on an iPhone, takes the permission back from whoever is pushed to and shows nothing. */
+const MUST_SHOW = /Safari\//.test(navigator.userAgent) && !/Chrome|Chromium/.test(navigator.userAgent);
 addEventListener("push", (e) => e.waitUntil((async () => {
   const { title, body, url, tag } = e.data.json(), { pathname } = new URL(url, location.origin);
   const windows = await clients.matchAll({ type: "window" });
   /* Whoever looks at the conversation sees the text arrive. */
-  if (windows.some((w) => w.visibilityState === "visible" && new URL(w.url).pathname === pathname)) return;
+  if (!MUST_SHOW && windows.some((w) => w.visibilityState === "visible" && new URL(w.url).pathname === pathname)) return;
   await registration.showNotification(title, {
     body, tag, renotify: true, data: { url }, icon: "{{ icon }}", badge: "{{ badge }}",
   });
