@@ -184,5 +184,7 @@ LOGGING = {
         "uvicorn": {"level": "WARNING"},
         "asyncio": {"level": "WARNING"},
         "aiohttp": {"level": "WARNING"},
+        # It would log the addresses of pushes, which are secrets.
+        "urllib3": {"level": "WARNING"},
     },
 }

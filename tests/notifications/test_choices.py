@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from parley.businesses.models import Member
 from parley.notifications import choices
-from parley.notifications.models import Notification
+from parley.notifications.models import Notification, PushSubscription
 from parley.notifications.tasks import forget_old_news
+from tests.inbox.conftest import FRAME, SIGNED_IN
 from tests.people import House
 
 
@@ -90,6 +91,22 @@ def test_what_is_chosen_is_what_the_page_says(juniper: House) -> None:
         "text:push",
     }
     assert nora.get("/settings/notifications").content.decode().count(" checked>") == 2
+
+
+def test_the_page_asks_the_same_for_one_browser_and_for_many(
+    juniper: House, django_assert_num_queries
+) -> None:
+    nora = enter(juniper.owner)
+    for n in range(5):
+        PushSubscription.objects.create(
+            user=juniper.owner.user,
+            endpoint=f"https://web.push.apple.com/{n}",
+            p256dh="x",
+            auth="x",
+            browser="Safari",
+        )
+    with django_assert_num_queries(SIGNED_IN + FRAME + 1):
+        assert nora.get("/settings/notifications").content.decode().count("Turn off") == 5
 
 
 def test_staff_choose_what_concerns_them_and_nothing_else(juniper: House) -> None:

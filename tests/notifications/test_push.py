@@ -19,7 +19,14 @@ from django.utils import timezone
 from parley.businesses.models import Member
 from parley.notifications import push_services, vapid
 from parley.notifications.models import Notification, PushSubscription
-from parley.notifications.push import PushWaits, WhenAsked, _retry_after, push_news, push_to_browser
+from parley.notifications.push import (
+    PushWaits,
+    WhenAsked,
+    _retry_after,
+    push_news,
+    push_test,
+    push_to_browser,
+)
 from tests.notifications.conftest import Device, work
 from tests.people import House
 
@@ -279,6 +286,8 @@ def test_a_browser_is_allowed_listed_tested_and_turned_off(juniper: House, devic
     assert "Chrome on Android" in html
     assert "This browser, since " in html
     assert nora.post("/settings/notifications/test", {"endpoint": phone.endpoint}).status_code == 204
+    push_test(subscription_id=str(PushSubscription.objects.get().pk))
+    assert [n["title"] for n in phone.got()] == ["Notifications work here"]
     assert (
         enter(juniper.staff).post("/settings/notifications/test", {"endpoint": phone.endpoint}).status_code
         == 404

@@ -29,6 +29,11 @@ function show({ to, body }, state) {
   list.append(item);
 }
 for (const key of keys("outbox")) for (const message of load(key) ?? []) show(message, "Waiting to send");
+/* A dialog's draft is this tab's: its form is filled with it when it is opened again. */
+for (const key of Object.keys(sessionStorage).filter((k) => k.startsWith(`parley draft ${member} `))) {
+  const { body } = JSON.parse(sessionStorage.getItem(key));
+  if (body) show({ body }, "Draft");
+}
 for (const key of keys("draft")) if (!here || !key.endsWith(here)) show(load(key), "Draft");
 document.getElementById("unsent").hidden = !list.hasChildNodes();
 

@@ -47,9 +47,10 @@ export async function allow() {
 
 /** Nothing is pushed here any more. */
 export async function forget() {
-  const old = await subscription();
+  /* At once: whoever signs out leaves the page before an answer is there. */
+  const old = subscription();
   localStorage.removeItem(ALLOWED);
-  await old?.unsubscribe();
+  await (await old)?.unsubscribe();
 }
 
 /* Once a tab: the server hears that this browser is still there, and with which keys. */
@@ -68,6 +69,11 @@ document.addEventListener("submit", (e) => {
   sessionStorage.removeItem(`${ALLOWED} ${member}`);
   forget().catch(() => {});
 });
+
+/** What was told of this conversation has been read: no device's screen need show it any more. */
+export async function read(conversation) {
+  for (const shown of (await (await registered)?.getNotifications({ tag: `text ${conversation}` })) ?? []) shown.close();
+}
 
 /* ---- The number of clients who wait, on the icon of the installed app */
 function count() {
