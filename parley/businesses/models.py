@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
@@ -58,7 +59,10 @@ class User(AbstractUser):
     objects = Users()  # type: ignore[assignment,misc]
 
     if TYPE_CHECKING:
+        from parley.notifications.models import PushSubscription
+
         memberships: RelatedManager[Member]
+        push_subscriptions: RelatedManager[PushSubscription]
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]
@@ -119,7 +123,7 @@ class Business(models.Model):
     if TYPE_CHECKING:
         from parley.clients.models import Client
         from parley.messaging.models import Attachment, Conversation, Message
-        from parley.notifications.models import Notification
+        from parley.notifications.models import Letter, Notification
         from parley.numbers.models import PhoneNumber, Registration
 
         registration: Registration
@@ -129,6 +133,7 @@ class Business(models.Model):
         conversations: RelatedManager[Conversation]
         messages: RelatedManager[Message]
         attachments: RelatedManager[Attachment]
+        letters: RelatedManager[Letter]
         notifications: RelatedManager[Notification]
         numbers: RelatedManager[PhoneNumber]
 
@@ -168,6 +173,11 @@ class Business(models.Model):
 CONVERSES = "(b.mode <> 'do_not_reply' AND b.texting AND b.two_way AND p.paid AND b.country IN ('US', 'CA'))"
 
 
+def muted_at_first() -> list[str]:
+    """A failed text is said in its conversation, in the centre and by push: an email would be one too many."""
+    return ["failed:email"]
+
+
 class Member(BusinessOwned):
     """A person who works for a business."""
 
@@ -185,6 +195,12 @@ class Member(BusinessOwned):
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.STAFF)
     notifications_read_at = models.DateTimeField(
         auto_now_add=True, help_text="Notifications up to this moment have been read."
+    )
+    muted = ArrayField(
+        models.CharField(max_length=20),
+        default=muted_at_first,
+        blank=True,
+        help_text="What this member does not want: kind:channel, see notifications.choices.",
     )
 
     class Meta:

@@ -195,6 +195,7 @@ STATICFILES_DIRS = [PACKAGE / "ui" / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 WHITENOISE_MAX_AGE = 0
+WHITENOISE_MIMETYPES = {".webmanifest": "application/manifest+json"}
 
 LOGGING = {
     "version": 1,
@@ -208,5 +209,7 @@ LOGGING = {
         "uvicorn": {"level": "WARNING"},
         "asyncio": {"level": "WARNING"},
         "aiohttp": {"level": "WARNING"},
+        # It would log the addresses of pushes, which are secrets.
+        "urllib3": {"level": "WARNING"},
     },
 }

@@ -7,6 +7,7 @@ from parley.config.health import healthz
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("", include("parley.businesses.urls")),
+    path("", include("parley.ui.urls")),
     path("", include("parley.inbox.urls")),
     path("", include("parley.clients.urls")),
     path("", include("parley.notifications.urls")),

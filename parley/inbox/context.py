@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from parley.businesses.models import Member
 from parley.inbox.reach import conversations_of
+from parley.notifications import vapid
+from parley.notifications.models import Notification
 from parley.numbers.models import PhoneNumber
 from parley.numbers.texting import own_number
 
@@ -32,7 +34,12 @@ class Shell:
     def news(self) -> int:
         """Notifications that came since this member last read them."""
         since = self.member.notifications_read_at
-        return self.member.business.notifications.filter(created_at__gt=since)[:COUNTED].count()
+        return Notification.objects.told_to(self.member).filter(created_at__gt=since)[:COUNTED].count()
+
+    @property
+    def push_key(self) -> str:
+        """What a browser subscribes to our pushes with; an open page that holds another one subscribes anew."""
+        return vapid.public_key()
 
     @cached_property
     def others(self) -> list[Member]:

@@ -292,10 +292,11 @@ def live(request: MemberRequest) -> HttpResponse:
             since = _moment(asked.get("since")) or context["now"]
             context["lines"] = context["thread"].since(since, _uuid(asked.get("oldest")))
     if news := _moment(asked.get("news")):
-        toasts = request.member.business.notifications.filter(
-            kind=Notification.Kind.TEXT, created_at__gt=news - NEWS_OVERLAP
+        # A failure says what to do next, so it stays where it can be done: in the conversation.
+        toasts = Notification.objects.told_to(request.member).filter(
+            kind__in=(Notification.Kind.TEXT, Notification.Kind.NUMBER), created_at__gt=news - NEWS_OVERLAP
         )
         if visible := _uuid(asked.get("visible")):
-            toasts = toasts.exclude(conversation_id=visible)
+            toasts = toasts.exclude(kind=Notification.Kind.TEXT, conversation_id=visible)
         context["toasts"] = toasts[:MOST_TOASTS]
     return render(request, "inbox/live.html", context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from procrastinate import PsycopgConnector
@@ -15,9 +16,14 @@ from parley.messaging.line import Db
 _WRITER = JobManager(PsycopgConnector())
 
 
-async def defer(db: Db, task: Task[Any, Any, Any], jobs: list[dict[str, str]]) -> None:
-    """Enqueue one job of `task` for each of `jobs`, its arguments; they exist once the caller's transaction commits."""
-    deferrer = task.configure()
+async def defer(
+    db: Db, task: Task[Any, Any, Any], jobs: list[dict[str, str]], *, at: datetime | None = None
+) -> None:
+    """Enqueue one job of `task` for each of `jobs`, its arguments; they exist once the caller's transaction commits.
+
+    `at`: not before that moment.
+    """
+    deferrer = task.configure(schedule_at=at)
     await _WRITER.batch_defer_jobs_async(
         [deferrer.make_new_job(**arguments) for arguments in jobs], connection=db
     )

@@ -15,11 +15,11 @@ from uuid import UUID
 
 import psycopg
 
-from parley.businesses.tenancy import new_id
 from parley.carriers.base import ReceiptArrived, ReceiptStatus
 from parley.clients.models import TINTS
 from parley.live.nudges import CHANNEL, payload
 from parley.messaging.line import Db, Line
+from parley.messaging.news import News, insert_news
 from parley.messaging.patience import Patience
 
 log = logging.getLogger(__name__)
@@ -326,7 +326,7 @@ async def _notify_of_failures(db: Db, changes: Changes) -> None:
     rows = await _fetch(
         db,
         """
-        SELECT m.business_id, m.conversation_id, m.reason, c.first_name, c.id AS client_id
+        SELECT m.business_id, m.conversation_id, m.author_id, m.reason, c.first_name, c.id AS client_id
         FROM messaging_message m
         JOIN messaging_conversation v ON v.business_id = m.business_id AND v.id = m.conversation_id
         JOIN clients_client c ON c.business_id = v.business_id AND c.id = v.client_id
@@ -336,36 +336,22 @@ async def _notify_of_failures(db: Db, changes: Changes) -> None:
     )
     for row in rows:
         changes.news.add(row.business_id)
-    await insert_notifications(
+    await insert_news(
         db,
         [
-            (
-                row.business_id,
-                "failed",
-                f"A text to {row.first_name or 'a client'} didn’t arrive",
-                row.reason,
-                row.conversation_id,
-                "",
-                TINTS[row.client_id.int % len(TINTS)],
+            News(
+                business_id=row.business_id,
+                kind="failed",
+                title=f"A text to {row.first_name or 'a client'} didn’t arrive",
+                words=row.reason,
+                conversation_id=row.conversation_id,
+                # Who wrote it should know; an automatic message is everybody's.
+                member_id=row.author_id,
+                tint=TINTS[row.client_id.int % len(TINTS)],
             )
             for row in rows
         ],
     )
-
-
-async def insert_notifications(db: Db, rows: Sequence[tuple[UUID, str, str, str, UUID, str, str]]) -> None:
-    """Rows of (business, kind, title, words, conversation, initials, tint)."""
-    if rows:
-        columns = list(zip(*rows, strict=True))
-        await db.execute(
-            """
-            INSERT INTO notifications_notification
-                (id, business_id, kind, title, words, conversation_id, initials, tint, created_at)
-            SELECT *, clock_timestamp() FROM unnest(
-                %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[], %s::text[])
-            """,
-            [[new_id() for _ in rows], *map(list, columns)],
-        )
 
 
 async def _fetch(db: Db, query: str, parameters: Sequence[Any]) -> list[Any]:

@@ -48,6 +48,11 @@ class Patience:
         """After the carrier refused our account, before one text tries whether it is open again."""
         return 30 * self.scale
 
+    @property
+    def unread(self) -> float:
+        """Until whoever should know of a text gets an email, if nobody has read it."""
+        return 600 * self.scale
+
     def backoff(self, tries: int) -> float:
         """1 s doubled each time, five minutes at most; the caller adds the jitter."""
         return min(2.0 ** min(tries, 20), 300) * self.scale

@@ -11,12 +11,13 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 import psycopg
+from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from parley.businesses.models import initials
@@ -27,9 +28,10 @@ from parley.messaging import outcomes
 from parley.messaging.events import SHARDS
 from parley.messaging.later import defer
 from parley.messaging.line import Db, Line
+from parley.messaging.news import News, insert_news
 from parley.messaging.outcomes import Changes, Fact
 from parley.messaging.patience import Patience
-from parley.messaging.tasks import fetch_media, say_nobody_reads
+from parley.messaging.tasks import fetch_media, say_nobody_reads, write_if_unread
 from parley.numbers.texting import READS
 from parley.sms import optout
 from parley.sms.numbers import pretty
@@ -164,7 +166,7 @@ async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patienc
     changes = Changes()
     orphans: list[int] = []
     if texts:
-        orphans += await receive(db, texts, changes)
+        orphans += await receive(db, texts, changes, patience)
     if facts:
         for carrier_id in await outcomes.climb(db, facts, changes, patience):
             orphans += fact_events[carrier_id]
@@ -181,7 +183,7 @@ async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patienc
     return len(events)
 
 
-async def receive(db: Db, texts: Sequence[Arrived], changes: Changes) -> list[int]:
+async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: Patience) -> list[int]:
     """Make messages of texts, all in the caller's transaction. Returns the events that are meant for nobody.
 
     A text from an unknown number makes a client that has only the number. A text that is here already (the same
@@ -246,26 +248,28 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes) -> list[in
     if not rows:
         return orphans
     await _expect_media(db, rows)
-    await _touch_conversations(db, rows)
+    assignees = await _touch_conversations(db, rows, patience)
     await _opt_outs(db, [(client, arrived) for _, _, client, _, arrived in rows])
-    notifications = []
+    news = []
     for _, number, client, conversation, arrived in rows:
         changes.conversations[number.business_id].add(conversation)
         changes.news.add(number.business_id)
         name = f"{client.first_name} {client.last_name}".strip()
         words = arrived.text.body or "Sent a picture"
-        notifications.append(
-            (
-                number.business_id,
-                "text",
-                name or pretty(arrived.text.sender),
-                words if len(words) <= 200 else words[:199] + "…",
-                conversation,
-                initials(name),
-                TINTS[client.id.int % len(TINTS)],
+        news.append(
+            News(
+                business_id=number.business_id,
+                kind="text",
+                title=name or pretty(arrived.text.sender),
+                words=words if len(words) <= 200 else words[:199] + "…",
+                conversation_id=conversation,
+                # A conversation that is somebody's is theirs to know of; any other is everybody's.
+                member_id=assignees[conversation],
+                initials=initials(name),
+                tint=TINTS[client.id.int % len(TINTS)],
             )
         )
-    await outcomes.insert_notifications(db, notifications)
+    await insert_news(db, news)
     return orphans
 
 
@@ -424,20 +428,27 @@ async def _expect_media(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arriv
     )
 
 
-async def _touch_conversations(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arrived]]) -> None:
-    """Newest words on top, unread counted, waiting for an answer, and open again if it was closed."""
+async def _touch_conversations(
+    db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arrived]], patience: Patience
+) -> dict[UUID, UUID | None]:
+    """Newest words on top, unread counted, waiting for an answer, and open again if it was closed.
+
+    Returns whose each conversation is. Where nothing was unread before, a look is due after a while: whether anybody
+    has read it by then.
+    """
     newest: dict[UUID, tuple[UUID, datetime, int]] = {}
     for id, _, _, conversation, arrived in rows:
         count = newest[conversation][2] if conversation in newest else 0
         newest[conversation] = (id, arrived.at, count + 1)
     ordered = sorted(newest.items())
-    await db.execute(
+    touched = await db.execute(
         """
         UPDATE messaging_conversation v
         SET last_message_id = n.message_id, last_at = greatest(v.last_at, n.at), unread = v.unread + n.count,
             waiting = true, closed_at = NULL
         FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::int[]) AS n (id, message_id, at, count)
         WHERE v.id = n.id
+        RETURNING v.id, v.business_id, v.assignee_id, v.unread = n.count AS begins
         """,
         [
             [conversation for conversation, _ in ordered],
@@ -446,6 +457,15 @@ async def _touch_conversations(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID
             [count for _, (_, _, count) in ordered],
         ],
     )
+    conversations = await touched.fetchall()
+    begun = [
+        {"conversation_id": str(row.id), "business_id": str(row.business_id)}
+        for row in conversations
+        if row.begins
+    ]
+    if begun:
+        await defer(db, write_if_unread, begun, at=timezone.now() + timedelta(seconds=patience.unread))
+    return {row.id: row.assignee_id for row in conversations}
 
 
 async def _opt_outs(db: Db, texts: Sequence[tuple[Any, Arrived]]) -> None:

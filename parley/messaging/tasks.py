@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import smtplib
 import uuid
 from datetime import timedelta
 from email.utils import formataddr
 
-from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.db import transaction
 from django.utils import timezone
 from procrastinate import BaseRetryStrategy, JobContext, RetryDecision, RetryStrategy
@@ -17,20 +15,14 @@ from procrastinate.jobs import Job
 
 from parley.businesses.models import Business
 from parley.live.nudges import nudge
-from parley.messaging import attachments, sending
+from parley.messaging import attachments, sending, unread
 from parley.messaging.models import Message
 from parley.messaging.patience import patience
+from parley.notifications import mail
 from parley.numbers.models import PhoneNumber
 
 
-class MailWaits(Exception):
-    """The mail server could not be reached, or asked us to come back: nothing was sent."""
-
-
-@app.task(
-    queue="email",
-    retry=RetryStrategy(max_attempts=40, exponential_wait=2, retry_exceptions=[MailWaits]),
-)
+@app.task(queue="email", retry=mail.WHEN_IT_WAITS)
 def send_email(message_id: str, business_id: str) -> None:
     """Hand one email to the mail server.
 
@@ -47,34 +39,19 @@ def send_email(message_id: str, business_id: str) -> None:
         body=message.body,
         from_email=formataddr((message.business.name, message.business.email)),
         to=[message.their_address],
-        headers={"Message-ID": f"<{message.id}@{settings.PUBLIC_URL.split('://')[1].split(':')[0]}>"},
+        headers={"Message-ID": mail.message_id(message.id)},
     )
-    server = get_connection()
     try:
-        server.open()
-    except (OSError, smtplib.SMTPException) as error:
-        _move(key, "sending", "queued", "The mail server can’t be reached.")
-        raise MailWaits(type(error).__name__) from None
-    try:
-        server.send_messages([email])
-    except smtplib.SMTPRecipientsRefused:
-        _move(key, "sending", "failed", "The mail server does not know this address.")
-    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
-        _refused(key, error)
-    except (OSError, smtplib.SMTPException):
-        # Cut off after the words went out: whether the server took them is not known, so no second copy.
-        _move(key, "sending", "unconfirmed", "The mail server did not confirm it.")
+        mail.hand_over(email)
+    except mail.MailWaits as problem:
+        _move(key, "sending", "queued", str(problem))
+        raise
+    except mail.MailRefused as problem:
+        _move(key, "sending", "failed", str(problem))
+    except mail.MailUnconfirmed as problem:
+        _move(key, "sending", "unconfirmed", str(problem))
     else:
         _move(key, "sending", "sent")
-    finally:
-        server.close()
-
-
-def _refused(key: dict[str, uuid.UUID], error: smtplib.SMTPResponseException) -> None:
-    if 400 <= error.smtp_code < 500:
-        _move(key, "sending", "queued", "The mail server asked us to try later.")
-        raise MailWaits(str(error.smtp_code)) from None
-    _move(key, "sending", "failed", "The mail server refused it.")
 
 
 def _move(key: dict[str, uuid.UUID], before: str, after: str, reason: str = "") -> bool:
@@ -142,3 +119,13 @@ def fetch_media(context: JobContext, message_id: str, business_id: str) -> None:
     last = AN_HOUR.is_last(context.job)
     if not attachments.fetch(uuid.UUID(message_id), uuid.UUID(business_id), last=last):
         raise MediaWaits
+
+
+@app.task(queue="email")
+def write_if_unread(conversation_id: str, business_id: str) -> None:
+    """Email those who should know of a text, if nobody has read it by now. Its first text came a while ago."""
+    due = unread.write_if_unread(uuid.UUID(conversation_id), uuid.UUID(business_id))
+    if due:
+        write_if_unread.configure(schedule_at=due).defer(
+            conversation_id=conversation_id, business_id=business_id
+        )

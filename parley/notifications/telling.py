@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.utils import timezone
 
 from parley.businesses.models import Business
 from parley.live.nudges import nudge
+from parley.notifications import letters
 from parley.notifications.models import Notification
+from parley.notifications.push import push_news
 
 
 @dataclass(frozen=True, slots=True)
 class News:
     """What owners and admins are told of their number. `address` is a path of ours where a click leads.
 
-    `key` names the event within its business: whoever tells it twice tells it once.
+    `key` (at most 100 characters) names the event within its business: whoever tells it twice tells it once.
+    `trouble`: it is bad news, and shown as such.
     """
 
     key: str
@@ -24,17 +28,27 @@ class News:
     address: str
     email_subject: str
     email_body: str
+    trouble: bool = False
 
 
+@transaction.atomic
 def tell_managers(business: Business, news: News) -> None:
-    """One notification for owners and admins, and one email to each, all or nothing with the caller's transaction."""
-    Notification.objects.create(
+    """Tell owners and admins by each channel that they chose, all or nothing with the caller's transaction."""
+    notification, new = Notification.objects.get_or_create(
         business=business,
-        kind=Notification.Kind.NUMBER,
-        title=news.title,
-        words=news.words,
-        address=news.address,
-        managers_only=True,
-        created_at=timezone.now(),
+        key=news.key,
+        defaults={
+            "kind": Notification.Kind.NUMBER,
+            "title": news.title,
+            "words": news.words,
+            "address": news.address,
+            "trouble": news.trouble,
+            "managers_only": True,
+            "created_at": timezone.now(),
+        },
     )
+    if not new:
+        return
+    push_news.defer(notification_id=str(notification.id), business_id=str(business.id))
+    letters.write(notification.audience("email"), news.key, news.email_subject, news.email_body)
     nudge(business.id, [], news=True)

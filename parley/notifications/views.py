@@ -14,13 +14,14 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from parley.businesses.access import MemberRequest, for_members
+from parley.notifications.models import Notification
 
 PAGE = 50
 
 
 def _page(request: MemberRequest) -> dict[str, Any]:
     """The newest notifications, or those before the row `before` names by `(created_at, id)`."""
-    notifications = request.member.business.notifications.all()
+    notifications = Notification.objects.told_to(request.member)
     at, _, id = request.GET.get("before", "").partition("|")
     try:
         before = datetime.fromisoformat(at), uuid.UUID(id)

@@ -32,6 +32,7 @@ from parley.sandbox.mail import Mailbox, smtp_protocol
 from parley.sandbox.media import MediaFetcher
 from parley.sandbox.network import Network
 from parley.sandbox.page import Page, add_files, events
+from parley.sandbox.push import PushService
 from parley.sandbox.rest import V2010
 from parley.sandbox.rest_lookups import Lookups
 from parley.sandbox.rest_messages import Messages
@@ -144,6 +145,10 @@ class Sandbox:
         own.add("/sandbox/handsets", POST=control.new_handset)
         own.add("/sandbox/handsets/{number}", GET=control.read_handset)
         own.add("/sandbox/handsets/{number}/texts", POST=control.text)
+        push = PushService()
+        own.add("/push/{id}", POST=push.push)
+        own.add("/sandbox/push", POST=push.subscribe)
+        own.add("/sandbox/push/{id}", GET=push.read, PUT=push.change, DELETE=push.end)
         own.add("/sandbox/verifications", GET=control.read_desk)
         own.add("/sandbox/verifications/{sid}/{verdict}", POST=control.judge)
 

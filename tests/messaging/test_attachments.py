@@ -180,7 +180,7 @@ async def test_text_picture_and_job_are_one_transaction(line: Line, house_of_lin
     ]
 
     async def work(db: psycopg.AsyncConnection) -> None:
-        await receive(db, texts, Changes())
+        await receive(db, texts, Changes(), Patience())
         assert await counts(db) == (2, 3, 1)
         raise ZeroDivisionError
 
@@ -189,16 +189,17 @@ async def test_text_picture_and_job_are_one_transaction(line: Line, house_of_lin
             """
             SELECT (SELECT count(*) FROM messaging_message) AS texts,
                    (SELECT count(*) FROM messaging_attachment) AS pictures,
-                   (SELECT count(*) FROM procrastinate_jobs WHERE args->>'business_id' = %s) AS jobs
+                   (SELECT count(*) FROM procrastinate_jobs
+                    WHERE args->>'business_id' = %s AND task_name = %s) AS jobs
             """,
-            [str(house_of_line.business.id)],
+            [str(house_of_line.business.id), fetch_media.name],
         )
         return tuple(await found.fetchone())
 
     with pytest.raises(ZeroDivisionError):
         await line.run(work)
     assert await line.run(counts) == (0, 0, 0)
-    await line.run(lambda db: receive(db, texts, Changes()))
+    await line.run(lambda db: receive(db, texts, Changes(), Patience()))
     assert await line.run(counts) == (2, 3, 1)
     [job] = await sync_to_async(jobs)(house_of_line)
     assert set(job.args) == {"message_id", "business_id"}

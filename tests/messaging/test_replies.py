@@ -18,6 +18,7 @@ from parley.messaging import receiving, sending
 from parley.messaging.line import Line
 from parley.messaging.models import Conversation, Message, Outbox, Route
 from parley.messaging.outcomes import Changes
+from parley.messaging.patience import Patience
 from parley.messaging.receiving import Arrived
 from parley.messaging.tasks import say_nobody_reads
 from parley.notifications.models import Notification
@@ -39,7 +40,7 @@ def answer(line: Line) -> Answer:
     async def answer(body: str, to: str = OWN, sender: str = MAYA) -> list[int]:
         text = Received(carrier_id=f"SM{uuid4().hex}", sender=sender, recipient=to, body=body)
         arrived = Arrived(7, text, datetime.now(UTC))
-        return await line.run(lambda db: receiving.receive(db, [arrived], Changes()))
+        return await line.run(lambda db: receiving.receive(db, [arrived], Changes(), Patience()))
 
     return answer
 

@@ -122,7 +122,9 @@ export function compose(form, { sent }) {
     for (const via of ["sms", "email"]) $(`[name=channel][value=${via}]`, form).disabled = !can(via);
     measure();
   }
-  const draft = () => keep(draftOf(id), body.value || subject.value ? { channel: channel(), subject: subject.value, body: body.value } : null);
+  /* The name is for the offline page, which has nobody to ask. */
+  const to = $("#thread-title").textContent;
+  const draft = () => keep(draftOf(id), body.value || subject.value ? { channel: channel(), subject: subject.value, body: body.value, to } : null);
 
   function fill({ channel: via, subject: s, body: text }) {
     body.value = text;
@@ -168,7 +170,7 @@ export function compose(form, { sent }) {
       tell("Write a subject: an email needs one.", "subject");
       return subject.focus();
     }
-    keep(outboxOf(id), [...waiting(id), { key: newKey(), channel: channel(), subject: channel() === "email" ? subject.value : "", body: text }]);
+    keep(outboxOf(id), [...waiting(id), { key: newKey(), channel: channel(), subject: channel() === "email" ? subject.value : "", body: text, to }]);
     body.value = subject.value = "";
     keep(draftOf(id), null);
     tell();

@@ -1,6 +1,7 @@
 /* The Inbox: rows and messages find their places, panes follow the address, and what is open and visible is read. */
 import { headers, refresh, shows } from "./live.js";
 import { compose } from "./composer.js";
+import { read as close } from "./push.js";
 
 const $ = (q, root = document) => root.querySelector(q), $$ = (q, root = document) => [...root.querySelectorAll(q)];
 const inbox = () => $("#inbox"), thread = () => $("#thread"), log = () => $(".thread-log"), list = () => $("#conversations");
@@ -81,6 +82,7 @@ function read() {
   told = seen;
   const body = new URLSearchParams({ seen });
   fetch(`/inbox/${openId()}/read`, { method: "POST", body, headers: headers(), keepalive: true }).catch(() => (told = ""));
+  close(openId()).catch(() => {});
 }
 addEventListener("visibilitychange", read);
 

@@ -50,10 +50,13 @@ document.addEventListener("click", (e) => {
   if (menu) closeMenu(menu);
 });
 
+/* Whose words the offline page may show. */
+localStorage.setItem("parley member", document.body.dataset.member);
+
 /* Whoever sits here next should not find half a letter. What waits to be sent stays, and only its author sends it. */
 document.addEventListener("submit", (e) => {
   if (!e.target.matches("[data-signs-out]")) return;
-  for (const key of Object.keys(localStorage)) if (key.startsWith("parley draft ")) localStorage.removeItem(key);
+  for (const key of Object.keys(localStorage)) if (/^parley (draft |member$)/.test(key)) localStorage.removeItem(key);
 });
 
 /* ---- Toasts */

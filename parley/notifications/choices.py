@@ -1,0 +1,72 @@
+"""What a member wants to be told, and how.
+
+A choice that was switched off is a word `kind:channel` in `Member.muted`: one column that every page has read anyway,
+and that SQL can ask for (`<> ALL(muted)`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from parley.businesses.models import Member
+from parley.notifications.models import Notification
+
+CHANNELS = {"app": "In Parley", "push": "On my devices", "email": "Email"}
+# The words of a text stay off a lock screen that others may see: the push says who texted, and no more.
+WORDS = "words:push"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the page."""
+
+    name: str
+    title: str
+    words: str
+    managers_only: bool = False
+
+
+KINDS = (
+    Kind(
+        Notification.Kind.TEXT,
+        "A client texts",
+        "If a conversation is assigned, only its member is told. "
+        "The email comes if nobody has read it after ten minutes.",
+    ),
+    Kind(
+        Notification.Kind.FAILED,
+        "A message did not arrive",
+        "Who wrote it is told, or everybody if nobody did.",
+    ),
+    Kind(
+        Notification.Kind.NUMBER,
+        "News of your number and registration",
+        "When carriers have looked at it, and when your number can text.",
+        managers_only=True,
+    ),
+)
+
+
+def kinds_for(member: Member) -> list[Kind]:
+    """What there is to choose: staff are told nothing of the registration."""
+    return [kind for kind in KINDS if member.manages or not kind.managers_only]
+
+
+def wants(member: Member, kind: str, channel: str) -> bool:
+    return f"{kind}:{channel}" not in member.muted
+
+
+def names(member: Member) -> Iterator[str]:
+    """Every choice that this member can make."""
+    for kind in kinds_for(member):
+        for channel in CHANNELS:
+            yield f"{kind.name}:{channel}"
+    yield WORDS
+
+
+def choose(member: Member, wanted: Iterable[str]) -> None:
+    """Save what is wanted of all that this member can choose; what they cannot choose stays as it was."""
+    can = set(names(member))
+    member.muted = sorted((set(member.muted) - can) | (can - set(wanted)))
+    member.save(update_fields=["muted"])
