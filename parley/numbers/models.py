@@ -150,6 +150,11 @@ class Registration(BusinessOwned):
 
     # The number: chosen first, then bought, so that a purchase whose answer was lost is found by its number.
     wanted = models.CharField(max_length=16, blank=True, help_text="The number we set out to buy, E.164.")
+    tried_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When a purchase or a request went out whose outcome is not known yet.",
+    )
     number = models.OneToOneField(
         PhoneNumber, null=True, blank=True, on_delete=models.SET_NULL, related_name="registration"
     )

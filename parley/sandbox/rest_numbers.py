@@ -15,6 +15,7 @@ from parley.sandbox.network import API_VERSION
 from parley.sandbox.numbering import TOLL_FREE_CODES, e164, is_toll_free, national
 from parley.sandbox.records import Number
 from parley.sandbox.rest import V2010, Page, choice_parameter, listed_2010, rfc2822, url_parameter
+from parley.sandbox.weather import Sky
 from parley.sandbox.web import Request, Response, answer
 from parley.sandbox.world import World
 
@@ -58,8 +59,9 @@ _METHODS = {
 class Numbers:
     """The handlers. In stock is what is set aside for fiction: 555-0100 to 555-0199 of each area code."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, sky: Sky) -> None:
         self._world = world
+        self._sky = sky
 
     # What can be had
 
@@ -131,6 +133,7 @@ class Numbers:
 
     def list_numbers(self, request: Request) -> Response:
         """GET IncomingPhoneNumbers.json, newest first"""
+        self._sky.before_list()
         page = Page.asked(request)
         query = request.query
         pattern, name = _pattern(query.get("PhoneNumber", "")), query.get("FriendlyName")
@@ -139,6 +142,7 @@ class Numbers:
             for number in reversed(self._world.numbers.values())
             if (pattern is None or pattern.search(number.phone_number))
             and (not name or number.friendly_name == name)
+            and self._sky.lists(number.created)
             and query.get("Origin", "twilio") == "twilio"
         ]
         rows, more = page.cut(found, {number.sid: place for place, number in enumerate(found)})
