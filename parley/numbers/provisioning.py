@@ -48,7 +48,7 @@ from parley.numbers import checker
 from parley.numbers.checker import Finding
 from parley.numbers.models import PhoneNumber, Registration
 from parley.numbers.texting import lacks
-from parley.numbers.verdicts import reject, settle
+from parley.numbers.verdicts import reject, settle, stored
 from parley.sms.numbers import is_toll_free
 
 Status = Registration.Status
@@ -380,7 +380,8 @@ def _sent(registration: Registration, number: PhoneNumber, held: Verification | 
         if held.status != "rejected":
             # Our edit arrived and its answer did not; or they took the request up again themselves.
             return held
-        if held.carrier_id == registration.verification_id and held.edit_until != registration.edit_until:
+        known = registration.edit_until, registration.reasons
+        if held.carrier_id == registration.verification_id and known != (held.edit_until, stored(held.reasons)):
             # Our edit was looked at and rejected before we heard of the first.
             return held
     _claim(registration)

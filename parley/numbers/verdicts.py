@@ -5,6 +5,7 @@ Every change of status is one conditional UPDATE, and owners and admins are told
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from parley.carriers.base import Verification
+from parley.carriers.base import Reason, Verification
 from parley.notifications.telling import News, tell_managers
 from parley.numbers.models import PhoneNumber, Registration
 from parley.sms.numbers import pretty
@@ -38,7 +39,7 @@ def settle(registration: Registration, said: Verification, *, now: datetime | No
     if said.status == "approved":
         _approve(registration, known, now)
     elif said.status == "rejected":
-        reasons = [{"code": r.code, "words": r.words, "mend": r.mend} for r in said.reasons]
+        reasons = stored(said.reasons)
         reject(
             registration,
             reasons,
@@ -52,11 +53,16 @@ def settle(registration: Registration, said: Verification, *, now: datetime | No
     registration.refresh_from_db()
 
 
+def stored(reasons: Iterable[Reason]) -> list[dict[str, str]]:
+    """Why carriers said no, as the row keeps it."""
+    found = [{"code": reason.code, "words": reason.words, "mend": reason.mend} for reason in reasons]
+    return found or [{"code": "", "words": "The carriers gave no reason.", "mend": ""}]
+
+
 def reject(
     registration: Registration, reasons: list[dict[str, str]], *, now: datetime, **values: Any
 ) -> None:
     """Carriers said no, for these reasons ({code, words, mend}): once, and owners and admins are told."""
-    reasons = reasons or [{"code": "", "words": "The carriers gave no reason.", "mend": ""}]
     with transaction.atomic():
         if not _move(registration, Status.REJECTED, reasons=reasons, decided_at=now, **values):
             return

@@ -13,7 +13,7 @@ from parley.sandbox.account import ACCOUNT_SID
 from parley.sandbox.errors import Refusal
 from parley.sandbox.network import API_VERSION
 from parley.sandbox.numbering import TOLL_FREE_CODES, e164, is_toll_free, national
-from parley.sandbox.records import Number
+from parley.sandbox.records import Number, new_sid
 from parley.sandbox.rest import V2010, Page, choice_parameter, listed_2010, rfc2822, url_parameter
 from parley.sandbox.weather import Sky
 from parley.sandbox.web import Request, Response, answer
@@ -128,8 +128,9 @@ class Numbers:
                 raise Refusal(21452, area)
         else:
             raise Refusal(20001, "PhoneNumber or AreaCode is required")
-        facts = _facts(request)
-        return answer(_resource(self._world.put_number(phone_number, **facts)), 201)
+        # Bought again it has another sid, and nothing that was said of the one before.
+        bought = self._world.put_number(phone_number, sid=new_sid("PN"), **_facts(request))
+        return answer(_resource(bought), 201)
 
     def list_numbers(self, request: Request) -> Response:
         """GET IncomingPhoneNumbers.json, newest first"""
