@@ -18,6 +18,7 @@ from django.core.validators import validate_email
 from parley.businesses.models import TEXTING_COUNTRIES
 from parley.numbers import known_refusals as known
 from parley.numbers.models import Registration
+from parley.numbers.regions import REGIONS
 from parley.sms import numbers, places
 
 Type = Registration.BusinessType
@@ -217,7 +218,7 @@ def _address(registration: Registration, country: str) -> Iterator[Finding]:
     if not registration.city.strip():
         yield Finding("city", True, "Enter the city.")
     region = registration.region.strip().upper()
-    if region not in known.REGIONS[country]:
+    if region not in REGIONS[country]:
         yield Finding(
             "region", True, "Choose the state." if country == "US" else "Choose the province or territory."
         )
@@ -227,11 +228,11 @@ def _address(registration: Registration, country: str) -> Iterator[Finding]:
             "A ZIP code has 5 digits, like 97214." if country == "US" else "A postal code looks like K1A 0B1."
         )
         yield Finding("postal_code", True, words)
-    elif country == "CA" and region in known.CA_PROVINCES and region not in known.POSTAL_LETTERS[code[0]]:
+    elif country == "CA" and region in REGIONS["CA"] and region not in known.POSTAL_LETTERS[code[0]]:
         yield Finding(
             "postal_code",
             False,
-            f"Postal codes in {known.CA_PROVINCES[region]} don’t begin with {code[0]}.",
+            f"Postal codes in {REGIONS['CA'][region]} don’t begin with {code[0]}.",
             "Check the postal code and the province: carriers look the address up.",
         )
 

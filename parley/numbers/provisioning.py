@@ -47,6 +47,7 @@ from parley.carriers.directory import ask, seller
 from parley.numbers import checker
 from parley.numbers.checker import Finding
 from parley.numbers.models import PhoneNumber, Registration
+from parley.numbers.regions import COUNTRIES, REGIONS, WORDS
 from parley.numbers.texting import lacks
 from parley.numbers.verdicts import reject, settle, stored
 from parley.sms.numbers import is_toll_free
@@ -96,15 +97,9 @@ def submit(registration: Registration) -> None:
     registration.refresh_from_db()
 
 
-def answers(registration: Registration) -> dict[str, str]:
-    """What is sent, by the labels of the form, in words. PostgreSQL forgets the order; `in_order` restores it."""
-    return {label: answer for label, answer in _answers(registration) if answer}
-
-
-def in_order(sent: dict[str, str]) -> list[tuple[str, str]]:
-    """What was sent, in the order of the form."""
-    places = {label: place for place, (label, _) in enumerate(_answers(Registration()))}
-    return sorted(sent.items(), key=lambda pair: places.get(pair[0], len(places)))
+def answers(registration: Registration) -> list[list[str]]:
+    """What is sent, as [label, answer] in words, in the order of the form: a list, for PostgreSQL sorts objects."""
+    return [[label, answer] for label, answer in _answers(registration) if answer]
 
 
 def evidence_urls(registration: Registration) -> list[str]:
@@ -311,19 +306,17 @@ def _against(registration: Registration) -> list[Finding]:
 
 
 def _answers(registration: Registration) -> Iterable[tuple[str, str]]:
-    r, canadian = registration, registration.region in checker.known.CA_PROVINCES
+    r, words = registration, WORDS[registration.business.country]
     yield "Legal business name", r.legal_name
     yield "Name your clients know", r.trade_name
     yield "Business type", r.get_business_type_display()
-    yield "EIN (tax ID)", "" if canadian else r.registration_number
-    yield "Business Number", r.registration_number if canadian else ""
+    yield words["registration_number"], r.registration_number
     yield "Website", r.website
     yield "Street address", ", ".join(part for part in (r.street, r.street2) if part)
     yield "City", r.city
-    yield "State", "" if canadian else r.region
-    yield "Province", r.region if canadian else ""
-    yield "ZIP code", "" if canadian else r.postal_code
-    yield "Postal code", r.postal_code if canadian else ""
+    yield words["region"], REGIONS[r.business.country].get(r.region, r.region)
+    yield words["postal_code"], r.postal_code
+    yield "Country", COUNTRIES[r.business.country]
     yield "Contact", f"{r.contact_first_name} {r.contact_last_name}".strip()
     yield "Role", r.contact_role
     yield "Work email", r.contact_email
@@ -332,7 +325,7 @@ def _answers(registration: Registration) -> Iterable[tuple[str, str]]:
     yield "Texts a month", dict(Registration.VOLUMES).get(r.volume or 0, "")
     yield "One text you’d send", r.sample
     yield "How clients agree", r.get_opt_in_display()
-    yield "Where carriers see it", "\n".join(evidence_urls(r)) if r.opt_in else ""
+    yield "Where carriers see it", "\n".join(evidence_urls(r))
 
 
 def _application(registration: Registration) -> Application:
@@ -381,7 +374,10 @@ def _sent(registration: Registration, number: PhoneNumber, held: Verification | 
             # Our edit arrived and its answer did not; or they took the request up again themselves.
             return held
         known = registration.edit_until, registration.reasons
-        if held.carrier_id == registration.verification_id and known != (held.edit_until, stored(held.reasons)):
+        if held.carrier_id == registration.verification_id and known != (
+            held.edit_until,
+            stored(held.reasons),
+        ):
             # Our edit was looked at and rejected before we heard of the first.
             return held
     _claim(registration)

@@ -23,7 +23,6 @@ from parley.numbers.provisioning import (
     choose,
     give_back,
     hand_over,
-    in_order,
     release,
     rent,
     submit,
@@ -64,10 +63,10 @@ def test_the_whole_road(desk: Desk, draft: Registration, juniper: House, alder: 
     submit(draft)
     assert (draft.status, draft.submissions, draft.submitted_at is not None) == ("submitted", 1, True)
     assert draft.sent is not None
-    assert in_order(draft.sent)[:3] == [
-        ("Legal business name", "Juniper Hair Studio LLC"),
-        ("Business type", "Limited liability company"),
-        ("EIN (tax ID)", "84-3190000"),
+    assert draft.sent[:3] == [
+        ["Legal business name", "Juniper Hair Studio LLC"],
+        ["Business type", "Limited liability company"],
+        ["EIN (tax ID)", "84-3190000"],
     ]
     [job] = jobs(draft)
     assert (job.task_name, job.queue_name) == ("hand_over_registration", "numbers")
@@ -462,7 +461,8 @@ def test_giving_a_number_back(desk: Desk, draft: Registration, juniper: House) -
     number.refresh_from_db()
     assert number.released_at is not None
     assert drive(registration).status == "in_review"
-    assert_one(desk, registration, requests=2 - 1) if len(desk.requests(draft)) == 1 else None
+    # The request for the old number went with it: this is one for the new.
+    assert desk.requests(draft)[0]["number_sid"] == desk.numbers(draft)[0]["sid"]
     assert [n["phone_number"] for n in desk.numbers(draft)] == [again(draft).wanted]
 
 

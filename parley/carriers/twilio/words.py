@@ -116,7 +116,9 @@ TAKEN = frozenset({21421, 21422})
 TOO_LATE = frozenset({30437, 30824})
 
 _FORBIDDEN = "Carriers allow no texts about this on toll-free numbers."
-_CONSENT = "Show where people agree, in words beside the phone field that name text messages and say how to stop."
+_CONSENT = (
+    "Show where people agree, in words beside the phone field that name text messages and say how to stop."
+)
 
 # Why a toll-free verification was rejected: what helps. The carrier's own words are always shown first, and new
 # codes turn up without notice, so nothing depends on one being listed.
