@@ -15,7 +15,8 @@ from parley.notifications.models import Notification
 class News:
     """What owners and admins are told of their number. `address` is a path of ours where a click leads.
 
-    `key` names the event within its business: whoever tells it twice tells it once.
+    `key` (at most 100 characters) names the event within its business: whoever tells it twice tells it once.
+    `trouble`: it is bad news, and shown as such.
     """
 
     key: str
@@ -24,6 +25,7 @@ class News:
     address: str
     email_subject: str
     email_body: str
+    trouble: bool = False
 
 
 def tell_managers(business: Business, news: News) -> None:

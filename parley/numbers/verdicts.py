@@ -91,6 +91,7 @@ def reject(
                     f"Carriers sent back the registration of {registration.business.name}. They said:\n\n{said}\n\n"
                     f"{in_time} Everything you typed is kept:\n{settings.PUBLIC_URL}{ADDRESS}\n"
                 ),
+                trouble=True,
             ),
         )
 

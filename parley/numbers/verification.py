@@ -66,11 +66,19 @@ def ask_about(registrations: Iterable[Registration], *, now: datetime | None = N
             continue
         for registration, answer in zip(mine, answers, strict=True):
             if isinstance(answer, Verification):
-                settle(registration, answer, now=now)
+                _settle(registration, answer, now)
             elif answer is None:
                 submission(registration).update(
                     trouble="The carrier no longer knows this registration. Whoever runs Parley must look at it."
                 )
+
+
+def _settle(registration: Registration, said: Verification, now: datetime | None) -> None:
+    """One that cannot be written down must not keep the others waiting."""
+    try:
+        settle(registration, said, now=now)
+    except Exception as error:
+        log.error("what carriers said of a registration was not written down: %s", type(error).__name__)
 
 
 async def _fetch(carrier: Carrier, ids: list[str]) -> list[Verification | Unavailable | None]:
@@ -116,5 +124,6 @@ def _tell_overdue(now: datetime) -> None:
                         "tell you the day they answer. Until then texts leave from a shared number.\n"
                         f"{settings.PUBLIC_URL}{ADDRESS}\n"
                     ),
+                    trouble=True,
                 ),
             )
