@@ -12,7 +12,7 @@ from parley.numbers.checker import contact_phone, findings, names_texts, postal_
 from parley.numbers.models import Registration
 from parley.numbers.regions import REGIONS
 from parley.sms.numbers import BadNumber
-from tests.numbers.conftest import ANSWERS, filled
+from tests.numbers.carrier import ANSWERS, filled
 
 CANADIAN: dict[str, Any] = {
     "legal_name": "Physiothérapie Alder Ltée",

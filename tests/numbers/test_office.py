@@ -13,7 +13,7 @@ from parley.businesses.models import User
 from parley.numbers.models import PhoneNumber, Registration
 from parley.numbers.provisioning import adopt, give_back, submit
 from tests.businesses.authenticator import code, give_second_factor
-from tests.numbers.conftest import Desk, drive
+from tests.numbers.carrier import Desk, drive
 from tests.people import PASSWORD, House
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -30,7 +30,7 @@ from parley.numbers.provisioning import (
 from parley.numbers.texting import own_number
 from parley.numbers.verification import poll
 from parley.sms.numbers import is_toll_free
-from tests.numbers.conftest import Desk, Workers, drive, filled
+from tests.numbers.carrier import Desk, Workers, drive, filled
 from tests.people import House
 from tests.waiting import until
 from tests.world import World

@@ -14,7 +14,7 @@ from parley.numbers.models import PhoneNumber, Registration
 from parley.numbers.provisioning import NotReady, submit
 from parley.numbers.texting import Column, own_number, standing
 from parley.numbers.verification import ask_about, poll
-from tests.numbers.conftest import Desk, drive
+from tests.numbers.carrier import Desk, drive
 from tests.numbers.test_provisioning import again, assert_one, at_once
 from tests.people import House
 
