@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -152,7 +153,8 @@ class Workers:
 
     def kill(self, pid: int) -> None:
         """SIGKILL: what no process can prepare for."""
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
         until(lambda: not self.lives(pid), what="the worker's death")
         # A backend that waits for a lock does not notice, and would still write what it was asked to.
         self._count("pid <> pg_backend_pid()", "pg_terminate_backend(pid)")
@@ -180,7 +182,8 @@ class Workers:
 
     def close(self) -> None:
         for pid in filter(self.lives, self.pids):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._mother.kill()
         self._mother.wait()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -282,6 +283,31 @@ def test_killed_when_it_had_given_back_and_not_written(
     assert PhoneNumber.objects.get(pk=number.pk).released_at is None
     give_back(number.pk)
     assert PhoneNumber.objects.get(pk=number.pk).released_at is not None
+
+
+def test_killed_at_any_moment_in_bad_weather(desk: Desk, workers: Workers, draft: Registration) -> None:
+    submit(draft)
+    dice = random.Random(3)
+    desk.weather(
+        error_before=0.1,
+        error_after=0.2,
+        reset_after=0.2,
+        slow=0.2,
+        hang=0.1,
+        slow_seconds=[0, 0.2],
+        hang_seconds=0.3,
+        list_fails=0.1,
+        list_lag_seconds=0.2,
+        seed=3,
+    )
+    for _ in range(12):
+        pids = [workers.start("advance", draft.pk, draft.business_id) for _ in range(dice.choice([1, 2]))]
+        until(lambda: not any(map(workers.lives, pids)) or dice.random() < 0.1)  # noqa: B023
+        for pid in filter(workers.lives, pids):
+            workers.kill(pid)
+    desk.fine()
+    assert drive(draft).status == "in_review"
+    assert_one(desk, draft)
 
 
 # Two at once
