@@ -109,10 +109,75 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Rented:
-    """A number that is ours to send from, under the carrier's own id for it."""
+    """A number that is ours to send from, under the carrier's own id for it. `label` is ours, kept by the carrier."""
 
     carrier_id: str
     number: str
+    label: str = ""
+
+
+BusinessType = Literal["llc", "corporation", "partnership", "public", "sole", "non_profit", "government"]
+Use = Literal["appointments", "conversations", "payments", "offers"]
+OptIn = Literal["web_form", "paper", "via_text"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """What carriers want to know of a business before its toll-free number may text.
+
+    `reference` is ours, and comes back with the verification. `country` is US or CA, `region` a state or province in
+    two letters, `contact_phone` E.164. `evidence_urls` are public pages or pictures that show how people agree.
+    """
+
+    reference: str
+    country: str
+    legal_name: str
+    trade_name: str
+    business_type: BusinessType
+    registration_number: str
+    website: str
+    street: str
+    street2: str
+    city: str
+    region: str
+    postal_code: str
+    contact_first_name: str
+    contact_last_name: str
+    contact_email: str
+    contact_phone: str
+    uses: tuple[Use, ...]
+    summary: str
+    sample: str
+    monthly_texts: int
+    opt_in: OptIn
+    evidence_urls: tuple[str, ...]
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why carriers said no: their own words, as they said them. `mend`, if we know it, is what helps."""
+
+    code: str
+    words: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Where the carriers stand with an application.
+
+    `edit_until`: a rejected one that is mended by then keeps its place in the queue. `may_resubmit` is False if the
+    carriers closed it for good.
+    """
+
+    carrier_id: str
+    number_id: str
+    reference: str
+    status: Literal["in_review", "approved", "rejected"]
+    reasons: tuple[Reason, ...] = ()
+    edit_until: datetime | None = None
+    may_resubmit: bool = True
 
 
 LineType = Literal["mobile", "landline", "voip", "toll-free", "other"]
@@ -144,14 +209,29 @@ class Refused(SendError):
 
     `opted_out`: the recipient has sent STOP to this sender (Twilio 21610).
     `bad_number`: this number cannot get texts (landline, unassigned); the client card should say so.
+    `taken`: the number that was asked for cannot be had, because somebody has it: we ourselves, perhaps.
+    `verbatim`: what the carrier said, for whoever asked. It may repeat what we sent, so it is never logged.
     """
 
     def __init__(
-        self, words: str, *, code: str | None = None, opted_out: bool = False, bad_number: bool = False
+        self,
+        words: str,
+        *,
+        code: str | None = None,
+        opted_out: bool = False,
+        bad_number: bool = False,
+        taken: bool = False,
+        verbatim: str = "",
     ) -> None:
         super().__init__(words, code=code)
         self.opted_out = opted_out
         self.bad_number = bad_number
+        self.taken = taken
+        self.verbatim = verbatim
+
+
+class TooLate(Refused):
+    """A rejected application can no longer be edited: it has to be handed in anew."""
 
 
 class Doubt(SendError):
@@ -190,6 +270,38 @@ class Carrier(Protocol):
         At most MOST_MEDIA_BYTES. Our credentials go to the carrier's own hosts alone. Raises Unavailable (try later)
         or Unfetchable (final), whose words are a sentence about "it".
         """
+
+    async def available(
+        self, country: Literal["US", "CA"], kind: Literal["toll-free", "local"], *, most: int = 20
+    ) -> Sequence[Offer]:
+        """Numbers that can text and could be rented. Raises Unavailable."""
+
+    async def rented(self, *, number: str = "", label: str = "") -> Sequence[Rented]:
+        """Those of our numbers that are this number, or bear this label. Raises Unavailable."""
+
+    async def buy(self, number: str, *, label: str, sms_url: str) -> Rented:
+        """Rent this very number. Raises NotSent, Paused, Refused or Doubt.
+
+        A number can be rented once, so asking for the same one again never rents a second: it is refused as `taken`.
+        """
+
+    async def update(self, number_id: str, *, sms_url: str) -> None:
+        """Have a rented number's texts told to `sms_url`. Raises NotSent, Paused, Refused or Doubt."""
+
+    async def release(self, number_id: str) -> None:
+        """Give a rented number back, or find it given back. Raises NotSent, Paused, Refused or Doubt."""
+
+    async def apply(self, number_id: str, application: Application) -> Verification:
+        """Ask for a toll-free number to be verified. Raises NotSent, Paused, Refused or Doubt."""
+
+    async def edit(self, carrier_id: str, application: Application) -> Verification:
+        """Mend a rejected application. Raises NotSent, Paused, TooLate, Refused or Doubt."""
+
+    async def verification(self, carrier_id: str) -> Verification | None:
+        """Where the carriers stand with one; None if they know none. Raises Unavailable."""
+
+    async def verifications(self, number_id: str) -> Sequence[Verification]:
+        """All of one number's, the newest first. Raises Unavailable."""
 
     def authentic(self, url: str, headers: Mapping[str, str], form: Sequence[tuple[str, str]]) -> bool:
         """Was this webhook signed by the carrier? `url` is the configured public address plus path and query."""

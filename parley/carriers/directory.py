@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from django.conf import settings
 
-from parley.carriers.base import Carrier
+from parley.carriers.base import Carrier, Paused
 from parley.carriers.twilio.carrier import Twilio
+
+T = TypeVar("T")
 
 
 def configured() -> dict[str, Carrier]:
@@ -17,3 +21,31 @@ def configured() -> dict[str, Carrier]:
         account: dict[str, Any] = settings.TWILIO
         carriers["twilio"] = Twilio(**account, timeout=settings.CALL_TIMEOUT)
     return carriers
+
+
+def seller() -> str:
+    """The name of the carrier that numbers are bought from. Raises Paused if this installation has none."""
+    for name in configured():
+        return name
+    raise Paused("Parley has no account with a carrier yet. Whoever runs it must set one up.")
+
+
+def ask(name: str, question: Callable[[Carrier], Awaitable[T]]) -> T:
+    """Ask one carrier something from synchronous code, outside of any transaction.
+
+    Raises what the question raises, and Paused if this installation has no account with that carrier.
+    """
+
+    async def asked() -> T:
+        carriers = configured()
+        try:
+            if name not in carriers:
+                raise Paused(
+                    "Parley has no account with this number's carrier. Whoever runs it must set one up."
+                )
+            return await question(carriers[name])
+        finally:
+            for carrier in carriers.values():
+                await carrier.close()
+
+    return asyncio.run(asked())

@@ -150,6 +150,11 @@ class Registration(BusinessOwned):
 
     # The number: chosen first, then bought, so that a purchase whose answer was lost is found by its number.
     wanted = models.CharField(max_length=16, blank=True, help_text="The number we set out to buy, E.164.")
+    tried_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When a purchase or a request went out whose outcome is not known yet.",
+    )
     number = models.OneToOneField(
         PhoneNumber, null=True, blank=True, on_delete=models.SET_NULL, related_name="registration"
     )
@@ -157,13 +162,15 @@ class Registration(BusinessOwned):
     # What the carrier was told and what it said.
     verification_id = models.CharField(max_length=64, blank=True, help_text="The carrier's own id.")
     sent = models.JSONField(
-        null=True, blank=True, help_text="The answers as they were sent, by their labels."
+        null=True, blank=True, help_text="The answers as they were sent: [[label, answer]]."
     )
     submissions = models.PositiveSmallIntegerField(default=0, help_text="How often it was sent.")
     trouble = models.CharField(
         max_length=300, blank=True, help_text="Why handing it over is stuck, for people. We keep trying."
     )
-    reasons = models.JSONField(default=list, blank=True, help_text="[{code, words}] of the last rejection.")
+    reasons = models.JSONField(
+        default=list, blank=True, help_text="[{code, words, mend}] of the last rejection."
+    )
     edit_until = models.DateTimeField(null=True, blank=True, help_text="Until then an edit keeps its place.")
     may_resubmit = models.BooleanField(default=True)
     saved_at = models.DateTimeField(null=True, blank=True, help_text="When the draft was last saved.")

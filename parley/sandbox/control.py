@@ -126,17 +126,17 @@ class Control:
         return answer(self._desk.as_dict())
 
     def judge(self, request: Request, sid: str, verdict: str) -> Response:
-        """POST /sandbox/verifications/{sid}/approve|reject|take-back {reason?}"""
+        """POST /sandbox/verifications/{sid}/approve|reject|take-back {reason?, edit_seconds?}"""
         wishes = request.json()
-        if unknown := sorted(set(wishes) - {"reason"}):
-            raise BadRequest(f"unknown: {', '.join(unknown)} (known: reason)")
+        if unknown := sorted(set(wishes) - {"reason", "edit_seconds"}):
+            raise BadRequest(f"unknown: {', '.join(unknown)} (known: reason, edit_seconds)")
         verification = self._world.verifications.get(sid)
         if verification is None:
             raise Missing("no such verification")
         if verdict == "approve":
             self._desk.approve(verification)
         elif verdict == "reject":
-            self._desk.reject(verification, wishes.get("reason"))
+            self._desk.reject(verification, wishes.get("reason"), wishes.get("edit_seconds"))
         elif verdict == "take-back":
             self._desk.take_back(verification)
         else:

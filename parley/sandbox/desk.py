@@ -69,25 +69,37 @@ class Desk:
         """Yes."""
         self._judge(verification, "TWILIO_APPROVED")
 
-    def reject(self, verification: Verification, reason: Any) -> None:
-        """No, and why: the key of a REASON, or other words. Raises BadRequest without a reason."""
+    def reject(self, verification: Verification, reason: Any, edit_seconds: Any = None) -> None:
+        """No, and why: the key of a REASON, or other words; it may be edited for so long.
+
+        Raises BadRequest without a reason, or for a time that is none.
+        """
         if not isinstance(reason, str) or not reason.strip():
             raise BadRequest(f"reason must be words, or one of {', '.join(known.key for known in REASONS)}")
         known = next((known for known in REASONS if known.key == reason), None)
         words, code = (known.words, known.code) if known else (reason.strip(), 30440)
-        self._judge(verification, "TWILIO_REJECTED", words, code)
+        if edit_seconds is None:
+            edit_seconds = EDIT_SECONDS
+        elif not isinstance(edit_seconds, int | float) or edit_seconds < 0:
+            raise BadRequest("edit_seconds must be a number, 0 or more")
+        self._judge(verification, "TWILIO_REJECTED", words, code, edit_seconds)
 
     def take_back(self, verification: Verification) -> None:
         """The verdict was a slip: back to review."""
         self._judge(verification, "IN_REVIEW")
 
     def _judge(
-        self, verification: Verification, status: str, words: str | None = None, code: int | None = None
+        self,
+        verification: Verification,
+        status: str,
+        words: str | None = None,
+        code: int | None = None,
+        edit_seconds: float = 0,
     ) -> None:
         verification.status = status
         verification.rejection_reason, verification.rejection_code = words, code
         rejected = status == "TWILIO_REJECTED"
-        verification.edit_until = time.time() + EDIT_SECONDS if rejected and code != _NOT_EDITABLE else None
+        verification.edit_until = time.time() + edit_seconds if rejected and code != _NOT_EDITABLE else None
         self._world.put_verification(verification)
         number = self._world.numbers.get(verification.phone_number)
         if number is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ from parley.sandbox.records import Message, Picture, new_sid
 from parley.sandbox.rest import V2010, Page, is_web_url, listed_2010, rfc2822, whole_number
 from parley.sandbox.segments import segments
 from parley.sandbox.weather import Sky
-from parley.sandbox.web import Request, Response, answer, reset
+from parley.sandbox.web import Request, Response, answer
 from parley.sandbox.world import World
 
 BODY_LIMIT = 1600
@@ -36,30 +35,9 @@ class Messages:
         self._network = network
         self._links: dict[str, tuple[float, Picture]] = {}
 
-    async def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> Response:
         """POST Messages.json"""
-        fault = self._sky.fault()
-        match fault:
-            case "rate_limit":
-                raise Refusal(20429, headers=((b"retry-after", b"1"),))
-            case "error_before":
-                raise Refusal(20500)
-            case "hang":
-                await asyncio.sleep(self._sky.now.hang_seconds)
-                reset(request.scope)
-                return Response(500)
-            case "slow":
-                await asyncio.sleep(self._sky.seconds(self._sky.now.slow_seconds))
-        message = self._accept(request)
-        match fault:
-            case "error_after":
-                raise Refusal(20500)
-            case "reset_after":
-                reset(request.scope)
-                return Response(500)
-            case "garbage":
-                return Response(200, b"<html><body><h1>It works!</h1></body></html>", b"text/html")
-        return answer(as_resource(message), 201)
+        return answer(as_resource(self._accept(request)), 201)
 
     def _accept(self, request: Request) -> Message:
         recipient = self._recipient(request)
@@ -133,8 +111,7 @@ class Messages:
 
     def list_messages(self, request: Request) -> Response:
         """GET Messages.json, newest first. A message not sent yet is dated by its creation."""
-        if self._sky.happens(self._sky.now.list_fails):
-            raise Refusal(20503)
+        self._sky.before_list()
         page = Page.asked(request)
         sender, recipient = request.query.get("From"), request.query.get("To")
         earliest, latest = _dates(request.query)

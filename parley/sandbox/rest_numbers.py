@@ -13,8 +13,9 @@ from parley.sandbox.account import ACCOUNT_SID
 from parley.sandbox.errors import Refusal
 from parley.sandbox.network import API_VERSION
 from parley.sandbox.numbering import TOLL_FREE_CODES, e164, is_toll_free, national
-from parley.sandbox.records import Number
+from parley.sandbox.records import Number, new_sid
 from parley.sandbox.rest import V2010, Page, choice_parameter, listed_2010, rfc2822, url_parameter
+from parley.sandbox.weather import Sky
 from parley.sandbox.web import Request, Response, answer
 from parley.sandbox.world import World
 
@@ -58,8 +59,9 @@ _METHODS = {
 class Numbers:
     """The handlers. In stock is what is set aside for fiction: 555-0100 to 555-0199 of each area code."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, sky: Sky) -> None:
         self._world = world
+        self._sky = sky
 
     # What can be had
 
@@ -126,11 +128,13 @@ class Numbers:
                 raise Refusal(21452, area)
         else:
             raise Refusal(20001, "PhoneNumber or AreaCode is required")
-        facts = _facts(request)
-        return answer(_resource(self._world.put_number(phone_number, **facts)), 201)
+        # Bought again it has another sid, and nothing that was said of the one before.
+        bought = self._world.put_number(phone_number, sid=new_sid("PN"), **_facts(request))
+        return answer(_resource(bought), 201)
 
     def list_numbers(self, request: Request) -> Response:
         """GET IncomingPhoneNumbers.json, newest first"""
+        self._sky.before_list()
         page = Page.asked(request)
         query = request.query
         pattern, name = _pattern(query.get("PhoneNumber", "")), query.get("FriendlyName")
@@ -139,6 +143,7 @@ class Numbers:
             for number in reversed(self._world.numbers.values())
             if (pattern is None or pattern.search(number.phone_number))
             and (not name or number.friendly_name == name)
+            and self._sky.lists(number.created)
             and query.get("Origin", "twilio") == "twilio"
         ]
         rows, more = page.cut(found, {number.sid: place for place, number in enumerate(found)})

@@ -11,6 +11,7 @@ from parley.sandbox.errors import Refusal
 from parley.sandbox.numbering import is_toll_free
 from parley.sandbox.records import Verification, new_sid
 from parley.sandbox.rest import Page, choice_parameter, is_web_url, iso, listed_v1
+from parley.sandbox.weather import Sky
 from parley.sandbox.web import Request, Response, answer
 from parley.sandbox.world import World
 
@@ -84,8 +85,9 @@ _TEXTS = (
 class Verifications:
     """The handlers. Judging is done at the desk."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, sky: Sky) -> None:
         self._world = world
+        self._sky = sky
 
     def create(self, request: Request) -> Response:
         """POST /v1/Tollfree/Verifications"""
@@ -117,6 +119,7 @@ class Verifications:
 
     def list_verifications(self, request: Request) -> Response:
         """GET /v1/Tollfree/Verifications, newest first"""
+        self._sky.before_list()
         page = Page.asked(request)
         query = request.query
         number_sid, status = query.get("TollfreePhoneNumberSid"), query.get("Status")
@@ -129,6 +132,7 @@ class Verifications:
             if (not number_sid or one.number_sid == number_sid)
             and (not status or one.status == status)
             and (not reference or one.asked.get("external_reference_id") == reference)
+            and self._sky.lists(one.created)
         ]
         rows, more = page.cut(found, {one.sid: place for place, one in enumerate(found)})
         return listed_v1(request, "verifications", [_resource(one, request) for one in rows], page, more)

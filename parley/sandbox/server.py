@@ -83,8 +83,8 @@ class Sandbox:
 
     def _add_routes(self) -> None:
         messages = Messages(self.world, self.sky, self.network)
-        carrier = self._carrier
-        carrier.add(f"{V2010}/Messages.json", POST=messages.create, GET=messages.list_messages)
+        carrier, act = self._carrier, self.sky.over
+        carrier.add(f"{V2010}/Messages.json", POST=act(messages.create), GET=messages.list_messages)
         carrier.add(
             f"{V2010}/Messages/{{sid}}.json", GET=messages.fetch, POST=messages.update, DELETE=messages.delete
         )
@@ -97,25 +97,25 @@ class Sandbox:
         )
         carrier.add(f"{V2010}/Messages/{{sid}}/Media/{{media_sid}}", GET=messages.redirect_to_bytes)
 
-        numbers = Numbers(self.world)
+        numbers = Numbers(self.world, self.sky)
         carrier.add(
             f"{V2010}/AvailablePhoneNumbers/{{country}}/TollFree.json", GET=numbers.available_toll_free
         )
         carrier.add(f"{V2010}/AvailablePhoneNumbers/{{country}}/Local.json", GET=numbers.available_local)
-        carrier.add(f"{V2010}/IncomingPhoneNumbers.json", POST=numbers.buy, GET=numbers.list_numbers)
+        carrier.add(f"{V2010}/IncomingPhoneNumbers.json", POST=act(numbers.buy), GET=numbers.list_numbers)
         carrier.add(
             f"{V2010}/IncomingPhoneNumbers/{{sid}}.json",
             GET=numbers.fetch,
             POST=numbers.update,
-            DELETE=numbers.release,
+            DELETE=act(numbers.release),
         )
 
-        verifications = Verifications(self.world)
-        carrier.add(rest_tollfree.PATH, POST=verifications.create, GET=verifications.list_verifications)
+        verifications = Verifications(self.world, self.sky)
+        carrier.add(rest_tollfree.PATH, POST=act(verifications.create), GET=verifications.list_verifications)
         carrier.add(
             f"{rest_tollfree.PATH}/{{sid}}",
             GET=verifications.fetch,
-            POST=verifications.edit,
+            POST=act(verifications.edit),
             DELETE=verifications.delete,
         )
         carrier.add("/v2/PhoneNumbers/{number}", GET=Lookups(self.world).fetch)

@@ -1,17 +1,21 @@
 """Network weather: how often, and how, the pretend carrier and its networks misbehave.
 
-One roll decides what happens to a create-message request; the shares of the fault kinds therefore add up to
-1 at most. With a `seed` the rolls are the same on every run that makes the same requests in the same order.
+One roll decides what happens to a request that acts (a text, a purchase, a release, a verification); the shares of
+the fault kinds therefore add up to 1 at most. With a `seed` the rolls are the same on every run that makes the same
+requests in the same order.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from parley.sandbox.errors import FAILURES
-from parley.sandbox.web import BadRequest
+from parley.sandbox.errors import FAILURES, Refusal
+from parley.sandbox.web import BadRequest, Handler, Request, Response, reset
 
 Fault = Literal["rate_limit", "hang", "error_before", "error_after", "reset_after", "slow", "garbage", "none"]
 Next = Literal["unreachable", "filtered", "twice"]
@@ -99,8 +103,37 @@ class Sky:
         """The weather, as change() takes it."""
         return asdict(self.now)
 
+    def over(self, act: Callable[..., Response]) -> Handler:
+        """The handler of a request that acts, under this sky."""
+
+        async def handler(request: Request, **names: str) -> Response:
+            fault = self.fault()
+            match fault:
+                case "rate_limit":
+                    raise Refusal(20429, headers=((b"retry-after", b"1"),))
+                case "error_before":
+                    raise Refusal(20500)
+                case "hang":
+                    await asyncio.sleep(self.now.hang_seconds)
+                    reset(request.scope)
+                    return Response(500)
+                case "slow":
+                    await asyncio.sleep(self.seconds(self.now.slow_seconds))
+            done = act(request, **names)
+            match fault:
+                case "error_after":
+                    raise Refusal(20500)
+                case "reset_after":
+                    reset(request.scope)
+                    return Response(500)
+                case "garbage":
+                    return Response(200, b"<html><body><h1>It works!</h1></body></html>", b"text/html")
+            return done
+
+        return handler
+
     def fault(self) -> Fault:
-        """What happens to this create-message request."""
+        """What happens to this request that acts."""
         roll = self._dice.random()
         for fault in FAULTS:
             share: float = getattr(self.now, fault)
@@ -108,6 +141,15 @@ class Sky:
                 return fault
             roll -= share
         return "none"
+
+    def before_list(self) -> None:
+        """Does a list answer at all? Raises Refusal."""
+        if self.happens(self.now.list_fails):
+            raise Refusal(20503)
+
+    def lists(self, created: float) -> bool:
+        """Has what was made then reached the lists?"""
+        return created <= time.time() - self.now.list_lag_seconds
 
     def happens(self, share: float) -> bool:
         """A roll against a share."""

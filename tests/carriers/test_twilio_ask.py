@@ -246,10 +246,8 @@ async def test_buy_update_release() -> None:
         playing(rented, says(200, {"sid": NUMBER_SID}), says(204, b"")) as wire,
         twilio(wire.url) as carrier,
     ):
-        told = await carrier.buy(
-            "+18885550100", sms_url="https://p.example/in", sms_fallback_url="https://q.example/in"
-        )
-        assert told == Rented(NUMBER_SID, "+18885550100")
+        told = await carrier.buy("+18885550100", label="Parley 0197", sms_url="https://p.example/in")
+        assert told == Rented(NUMBER_SID, "+18885550100", "Parley 0197")
         await carrier.update(NUMBER_SID, sms_url="https://p.example/in")
         await carrier.release(NUMBER_SID)
     bought, updated, released = wire.requests
@@ -257,10 +255,9 @@ async def test_buy_update_release() -> None:
     assert (bought.method, bought.target) == ("POST", f"{base}.json")
     assert bought.form == [
         ("PhoneNumber", "+18885550100"),
+        ("FriendlyName", "Parley 0197"),
         ("SmsUrl", "https://p.example/in#rc=5&rp=all"),
         ("SmsMethod", "POST"),
-        ("SmsFallbackUrl", "https://q.example/in#rc=5&rp=all"),
-        ("SmsFallbackMethod", "POST"),
     ]
     assert (updated.method, updated.target) == ("POST", f"{base}/{NUMBER_SID}.json")
     assert updated.form == [("SmsUrl", "https://p.example/in#rc=5&rp=all"), ("SmsMethod", "POST")]
@@ -280,7 +277,7 @@ async def test_buy_update_release() -> None:
 async def test_buying_fails_as_sending_does(turn: Turn, error: type[Exception]) -> None:
     async with playing(turn) as wire, twilio(wire.url) as carrier:
         with pytest.raises(error):
-            await carrier.buy("+18885550100", sms_url="https://p.example/in")
+            await carrier.buy("+18885550100", label="Parley 0197", sms_url="https://p.example/in")
     assert len(wire.requests) == 1
 
 
@@ -295,3 +292,59 @@ async def test_a_number_of_another_make_is_a_mistake_of_ours() -> None:
     async with twilio("http://127.0.0.1:9") as carrier:
         with pytest.raises(ValueError):
             await carrier.release("../Messages")
+
+
+def rented(n: int, number: str = "+18885550100", label: str = "Parley 0197") -> dict[str, Any]:
+    return {"sid": f"PN{n:032x}", "phone_number": number, "friendly_name": label}
+
+
+def numbers(rows: list[Any], following: str | None = None) -> dict[str, Any]:
+    return {"incoming_phone_numbers": rows, "next_page_uri": following}
+
+
+async def test_our_numbers_by_label_and_by_number() -> None:
+    base = f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json"
+    second = f"{base}?FriendlyName=Parley+0197&PageSize=1000&Page=1&PageToken=PAPN"
+    # A filter that Twilio passed over, or took for a part of a longer number, must not show us others' numbers.
+    turns = (
+        says(200, numbers([rented(1), rented(2, label="The front desk")], second)),
+        says(200, numbers([rented(3, number="+18885550101")])),
+        says(200, numbers([rented(1), rented(4, number="+188855501001")])),
+    )
+    async with playing(*turns) as wire, twilio(wire.url) as carrier:
+        found = await carrier.rented(label="Parley 0197")
+        assert [row.number for row in found] == ["+18885550100", "+18885550101"]
+        assert [row.carrier_id for row in await carrier.rented(number="+18885550100")] == [f"PN{1:032x}"]
+    assert [r.target for r in wire.requests] == [
+        f"{base}?FriendlyName=Parley+0197&PageSize=1000",
+        second,
+        f"{base}?PhoneNumber=%2B18885550100&PageSize=1000",
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        numbers([{}]),
+        numbers([rented(1) | {"sid": "PN1"}]),
+        numbers([None]),
+        numbers([rented(1)], "https://elsewhere.example/x"),
+        numbers([rented(1)], PATH),
+        {"messages": []},
+        {},
+    ],
+)
+async def test_a_list_of_numbers_that_cannot_be_read_proves_nothing(answer: dict[str, Any]) -> None:
+    async with playing(says(200, answer)) as wire, twilio(wire.url) as carrier:
+        with pytest.raises(Unavailable):
+            await carrier.rented(label="Parley 0197")
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize(("code", "taken"), [(21422, True), (21421, True), (21631, False), (20001, False)])
+async def test_a_number_that_somebody_has(code: int, taken: bool) -> None:
+    async with playing(says(400, refusal(code))) as wire, twilio(wire.url) as carrier:
+        with pytest.raises(Refused) as caught:
+            await carrier.buy("+18885550100", label="Parley 0197", sms_url="https://p.example/in")
+    assert caught.value.taken is taken
+    assert caught.value.verbatim == refusal(code)["message"]

@@ -38,12 +38,12 @@ async def test_our_requests_are_twilios(mock: str) -> None:
         assert await carrier.fetch(SID) is not None
         assert await carrier.available("US", "toll-free")
         assert await carrier.available("CA", "local", most=3)
-        bought = await carrier.buy(
-            "+18885550100", sms_url="https://p.example/in", sms_fallback_url="https://q/in"
-        )
+        bought = await carrier.buy("+18885550100", label="Parley 0197", sms_url="https://p.example/in")
         assert bought.carrier_id.startswith("PN")
         await carrier.update(NUMBER_SID, sms_url="https://p.example/in")
         await carrier.release(NUMBER_SID)
+        # The mock's examples are other numbers than the ones that are looked for.
+        assert await carrier.rented(number="+18885550100", label="Parley 0197") == []
 
 
 async def test_a_wrong_request_is_noticed(mock: str) -> None:
@@ -104,7 +104,7 @@ async def test_no_field_is_misspelt() -> None:
     ):
         await carrier.send(PICTURES)
         await carrier.send(replace(PICTURES, body=""))
-        await carrier.buy("+18885550100", sms_url="https://p.example/in", sms_fallback_url="https://q/in")
+        await carrier.buy("+18885550100", label="Parley 0197", sms_url="https://p.example/in")
         await carrier.update(NUMBER_SID, sms_url="https://p.example/in")
     for request, path in zip(wire.requests, (MESSAGES, MESSAGES, NUMBERS, NUMBER), strict=True):
         assert witness.objections("twilio_messages.json", "post", path, request.form) == []

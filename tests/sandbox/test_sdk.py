@@ -124,6 +124,7 @@ def test_numbers(twilio: Client) -> None:
     assert twilio.available_phone_numbers("CA").local.list(in_region="ON", limit=2)[0].locality == "Toronto"
     bought = twilio.incoming_phone_numbers.create(
         phone_number=offers[0].phone_number,
+        friendly_name="Parley 0197",
         sms_url="https://x.example/s",
         status_callback="https://x.example/cb",
     )
@@ -132,6 +133,9 @@ def test_numbers(twilio: Client) -> None:
     assert number.update(sms_url="https://x.example/2", sms_method="POST").sms_url == "https://x.example/2"
     assert number.fetch().phone_number == offers[0].phone_number
     assert bought.sid in [n.sid for n in twilio.incoming_phone_numbers.list()]
+    for one in ({"friendly_name": "Parley 0197"}, {"phone_number": offers[0].phone_number}):
+        assert [n.sid for n in twilio.incoming_phone_numbers.list(**one)] == [bought.sid]
+    assert twilio.incoming_phone_numbers.list(friendly_name="Parley") == []
     assert number.delete()
 
 

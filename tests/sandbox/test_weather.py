@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN
 from tests.sandbox.conftest import MAYA, Receiver, Sandbox, wait_for
 
 
@@ -159,3 +160,68 @@ def test_a_seed_repeats_the_weather(sandbox: Sandbox) -> None:
     first = answers()
     assert set(first) == {201, 429, 500}
     assert answers() == first
+
+
+NUMBER = "+18335550177"
+ASKED = {
+    "BusinessName": "Alder Physio Inc.",
+    "BusinessWebsite": "https://alder.example",
+    "NotificationEmail": "texts@alder.example",
+    "UseCaseCategories": "CUSTOMER_CARE",
+    "UseCaseSummary": "Appointments",
+    "ProductionMessageSample": "Your visit is at 2:45 PM.",
+    "OptInImageUrls": "https://alder.example/opt-in",
+    "OptInType": "WEB_FORM",
+    "MessageVolume": "1,000",
+}
+
+
+def test_buying_verifying_and_releasing_are_under_the_same_sky(sandbox: Sandbox) -> None:
+    numbers, verifications = (
+        f"{sandbox.account}/IncomingPhoneNumbers",
+        f"{sandbox.url}/v1/Tollfree/Verifications",
+    )
+    auth = (ACCOUNT_SID, AUTH_TOKEN)
+
+    def bought() -> list[dict[str, Any]]:
+        found = requests.get(f"{numbers}.json", {"PhoneNumber": NUMBER}, auth=auth, timeout=10).json()
+        return list(found["incoming_phone_numbers"])
+
+    def buy() -> requests.Response:
+        wanted = {"PhoneNumber": NUMBER, "FriendlyName": "Alder"}
+        return requests.post(f"{numbers}.json", wanted, auth=auth, timeout=10)
+
+    sandbox.weather(error_before=1)
+    assert buy().status_code == 500
+    assert bought() == []
+    sandbox.weather(error_before=0, error_after=1, list_lag_seconds=60)
+    assert buy().status_code == 500
+    assert bought() == []
+    sandbox.weather(list_lag_seconds=0)
+    [number] = bought()
+    assert number["friendly_name"] == "Alder"
+    assert (buy().status_code, buy().json()["code"]) == (400, 21422)
+
+    asked = ASKED | {"TollfreePhoneNumberSid": number["sid"]}
+    assert requests.post(verifications, asked, auth=auth, timeout=10).status_code == 500
+    mine = {"TollfreePhoneNumberSid": number["sid"]}
+    [made] = requests.get(verifications, mine, auth=auth, timeout=10).json()["verifications"]
+    sandbox.own("POST", f"verifications/{made['sid']}/reject", {"reason": "name", "edit_seconds": 0})
+    sandbox.weather(error_after=0, list_fails=1)
+    edited = requests.post(f"{verifications}/{made['sid']}", {"BusinessName": "Alder"}, auth=auth, timeout=10)
+    assert edited.json()["code"] == 30437
+    assert requests.get(f"{numbers}.json", auth=auth, timeout=10).status_code == 503
+    assert requests.get(verifications, auth=auth, timeout=10).status_code == 503
+    wrong = sandbox.own("POST", f"verifications/{made['sid']}/reject", {"reason": "name", "edit_seconds": -1})
+    assert wrong.status_code == 400
+    sandbox.weather(list_fails=0, reset_after=1)
+    with pytest.raises(requests.ConnectionError, match=r"reset|aborted"):
+        requests.delete(f"{numbers}/{number['sid']}.json", auth=auth, timeout=10)
+    assert bought() == []
+
+    # Bought again it is another number to the carrier.
+    sandbox.weather(reset_after=0)
+    again = buy().json()
+    assert again["sid"] != number["sid"]
+    for left in (f"{numbers}/{again['sid']}.json", f"{verifications}/{made['sid']}"):
+        assert requests.delete(left, auth=auth, timeout=10).status_code == 204

@@ -12,6 +12,7 @@ from yarl import URL
 
 from parley.carriers.base import (
     Accepted,
+    Application,
     Doubt,
     LineType,
     Listed,
@@ -21,8 +22,9 @@ from parley.carriers.base import (
     Received,
     Rented,
     Unavailable,
+    Verification,
 )
-from parley.carriers.twilio import media, signature, webhooks
+from parley.carriers.twilio import media, signature, verification, webhooks
 from parley.carriers.twilio.http import Form, Http
 from parley.carriers.twilio.webhooks import SID, clean, moment, receipt_status, whole
 
@@ -74,11 +76,11 @@ class Twilio:
         if not _ACCOUNT.fullmatch(account_sid):
             raise ValueError("A Twilio account SID is AC and 32 hexadecimal digits.")
         self._api = _base(api_url)
-        self.messaging_url = _base(messaging_url)
+        self._verifications = f"{_base(messaging_url)}/v1/Tollfree/Verifications"
         self._lookups = _base(lookups_url)
         self._account = f"{self._api}/2010-04-01/Accounts/{account_sid}"
-        self._path = f"/2010-04-01/Accounts/{account_sid}/Messages.json"
-        self._messages = URL(self._api + self._path, encoded=True)
+        self._messages = URL(f"{self._account}/Messages.json", encoded=True)
+        self._numbers = URL(f"{self._account}/IncomingPhoneNumbers.json", encoded=True)
         self._auth_token = auth_token
         self._shared_keys = dict(shared_keys or {})
         self._http = Http(account_sid, auth_token, timeout=timeout, connections=connections)
@@ -120,20 +122,11 @@ class Twilio:
         which Twilio gives in whole seconds.
         """
         since = since.replace(microsecond=0)
-        url: URL | None = self._messages.with_query({"To": recipient, "From": sender, "PageSize": str(_PAGE)})
+        query = {"To": recipient, "From": sender, "PageSize": str(_PAGE)}
         rows: dict[str, Listed] = {}
-        read: set[URL] = set()
-        while url is not None:
-            if url in read or len(read) >= _MOST_PAGES:
-                raise Unavailable(_UNREADABLE)
-            read.add(url)
-            page = await self._http.get(url)
-            if page is None or not isinstance(page.get("messages"), list):
-                raise Unavailable(_UNREADABLE)
-            for row in map(_listed, page["messages"]):
-                if row.sender == sender and row.recipient == recipient and row.created_at >= since:
-                    rows[row.carrier_id] = row
-            url = self._next(page)
+        for row in map(_listed, await self._all(self._messages.with_query(query), "messages")):
+            if row.sender == sender and row.recipient == recipient and row.created_at >= since:
+                rows[row.carrier_id] = row
         return sorted(rows.values(), key=lambda row: row.created_at)
 
     async def fetch_media(self, url: str) -> tuple[str, bytes]:
@@ -190,24 +183,62 @@ class Twilio:
             if isinstance(row, dict) and isinstance(row.get("phone_number"), str)
         ]
 
-    async def buy(self, number: str, *, sms_url: str, sms_fallback_url: str = "") -> Rented:
+    async def rented(self, *, number: str = "", label: str = "") -> list[Rented]:
+        """Those of our numbers that are this number, or bear this label. Raises Unavailable."""
+        wanted = {"PhoneNumber": number, "FriendlyName": label}
+        query = {name: value for name, value in wanted.items() if value} | {"PageSize": str(_PAGE)}
+        rows = map(_rented, await self._all(self._numbers.with_query(query), "incoming_phone_numbers"))
+        # Twilio looks for a number anywhere within others, and a filter that it passed over would show them all.
+        return [
+            row for row in rows if (not number or row.number == number) and (not label or row.label == label)
+        ]
+
+    async def buy(self, number: str, *, label: str, sms_url: str) -> Rented:
         """Rent a number, its texts to be told to `sms_url`. Raises NotSent, Paused, Refused or Doubt: after
         Doubt it may be ours, and paid for.
         """
-        url = URL(f"{self._account}/IncomingPhoneNumbers.json", encoded=True)
-        said = await self._http.post(url, [("PhoneNumber", number), *_hooks(sms_url, sms_fallback_url)])
+        form = [("PhoneNumber", number), ("FriendlyName", label), *_hooks(sms_url)]
+        said = await self._http.post(self._numbers, form)
         sid = said.get("sid")
         if not (isinstance(sid, str) and _NUMBER.fullmatch(sid)):
             raise Doubt("The carrier did not say whether the number was rented.")
-        return Rented(carrier_id=sid, number=number)
+        return Rented(carrier_id=sid, number=number, label=label)
 
-    async def update(self, number_id: str, *, sms_url: str, sms_fallback_url: str = "") -> None:
+    async def update(self, number_id: str, *, sms_url: str) -> None:
         """Have a rented number's texts told to `sms_url`. Raises NotSent, Paused, Refused or Doubt."""
-        await self._http.post(self._number(number_id), _hooks(sms_url, sms_fallback_url))
+        await self._http.post(self._number(number_id), _hooks(sms_url))
 
     async def release(self, number_id: str) -> None:
         """Give a rented number back, or find it given back. Raises NotSent, Paused, Refused or Doubt."""
         await self._http.delete(self._number(number_id))
+
+    async def apply(self, number_id: str, application: Application) -> Verification:
+        """Ask for a toll-free number to be verified. Raises NotSent, Paused, Refused or Doubt."""
+        said = await self._http.post(
+            URL(self._verifications), verification.first_form(number_id, application)
+        )
+        return verification.taken(said)
+
+    async def edit(self, carrier_id: str, application: Application) -> Verification:
+        """Mend a rejected application. Raises NotSent, Paused, TooLate, Refused or Doubt."""
+        said = await self._http.post(self._verification(carrier_id), verification.edit_form(application))
+        return verification.taken(said)
+
+    async def verification(self, carrier_id: str) -> Verification | None:
+        """Where the carriers stand with one; None if Twilio knows none. Raises Unavailable."""
+        row = await self._http.get(self._verification(carrier_id))
+        return None if row is None else verification.read(row)
+
+    async def verifications(self, number_id: str) -> list[Verification]:
+        """All of one number's, the newest first. Raises Unavailable."""
+        query = {"TollfreePhoneNumberSid": number_id, "PageSize": "50"}
+        said = await self._http.get(URL(self._verifications).with_query(query))
+        rows = (said or {}).get("verifications")
+        if not isinstance(rows, list):
+            raise Unavailable(_UNREADABLE)
+        found = [row for row in rows if isinstance(row, dict)]
+        found.sort(key=lambda row: str(row.get("date_created")), reverse=True)
+        return [one for one in map(verification.read, found) if one.number_id == number_id]
 
     async def close(self) -> None:
         """Give back connections."""
@@ -218,12 +249,34 @@ class Twilio:
             raise ValueError("A Twilio phone number SID is PN and 32 hexadecimal digits.")
         return URL(f"{self._account}/IncomingPhoneNumbers/{number_id}.json", encoded=True)
 
-    def _next(self, page: dict[str, Any]) -> URL | None:
+    def _verification(self, carrier_id: str) -> URL:
+        if not verification.SID.fullmatch(carrier_id):
+            raise ValueError("A Twilio verification SID is HH and 32 hexadecimal digits.")
+        return URL(f"{self._verifications}/{carrier_id}")
+
+    async def _all(self, first: URL, name: str) -> list[Any]:
+        """The rows of every page of a list. Raises Unavailable."""
+        url: URL | None = first
+        rows: list[Any] = []
+        read: set[URL] = set()
+        while url is not None:
+            if url in read or len(read) >= _MOST_PAGES:
+                raise Unavailable(_UNREADABLE)
+            read.add(url)
+            page = await self._http.get(url)
+            if page is None or not isinstance(page.get(name), list):
+                raise Unavailable(_UNREADABLE)
+            rows += page[name]
+            url = self._next(first, page)
+        return rows
+
+    def _next(self, first: URL, page: dict[str, Any]) -> URL | None:
         following = page.get("next_page_uri")
         if not following:
             return None
         # It is joined to our own host: an address elsewhere would be given our credentials.
-        if not isinstance(following, str) or not following.startswith(self._path):
+        path = str(first.with_query(None)).removeprefix(self._api)
+        if not isinstance(following, str) or not following.startswith(path):
             raise Unavailable(_UNREADABLE)
         return URL(self._api + following, encoded=True)
 
@@ -235,11 +288,17 @@ def _base(url: str) -> str:
     return url.rstrip("/")
 
 
-def _hooks(sms_url: str, sms_fallback_url: str) -> Form:
-    form = [("SmsUrl", f"{sms_url}#{_INSIST}"), ("SmsMethod", "POST")]
-    if sms_fallback_url:
-        form += [("SmsFallbackUrl", f"{sms_fallback_url}#{_INSIST}"), ("SmsFallbackMethod", "POST")]
-    return form
+def _hooks(sms_url: str) -> Form:
+    return [("SmsUrl", f"{sms_url}#{_INSIST}"), ("SmsMethod", "POST")]
+
+
+def _rented(row: object) -> Rented:
+    """A number resource as one of ours. Raises Unavailable."""
+    if isinstance(row, dict):
+        sid, number = row.get("sid"), row.get("phone_number")
+        if isinstance(sid, str) and _NUMBER.fullmatch(sid) and isinstance(number, str):
+            return Rented(carrier_id=sid, number=number, label=str(row.get("friendly_name") or ""))
+    raise Unavailable(_UNREADABLE)
 
 
 def _listed(row: object) -> Listed:

@@ -16,9 +16,9 @@ from urllib.parse import urlencode
 import aiohttp
 from yarl import URL
 
-from parley.carriers.base import Doubt, NotSent, Paused, Refused, SendError, Unavailable
+from parley.carriers.base import Doubt, NotSent, Paused, Refused, SendError, TooLate, Unavailable
 from parley.carriers.twilio import words
-from parley.carriers.twilio.webhooks import moment, whole
+from parley.carriers.twilio.webhooks import clean, moment, whole
 
 Form = Sequence[tuple[str, str]]
 
@@ -137,7 +137,15 @@ def _failure(status: int, retry_after: str | None, said: dict[str, Any] | None) 
         return Paused(reason.words, code=str(code))
     if reason.transient:
         return NotSent(reason.words, code=str(code), retry_after=_seconds(retry_after))
-    return Refused(reason.words, code=str(code), opted_out=reason.opted_out, bad_number=reason.bad_number)
+    refused = TooLate if code in words.TOO_LATE else Refused
+    return refused(
+        reason.words,
+        code=str(code),
+        opted_out=reason.opted_out,
+        bad_number=reason.bad_number,
+        taken=code in words.TAKEN,
+        verbatim=clean(str((said or {}).get("message") or "")),
+    )
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -1,7 +1,7 @@
 """What Twilio's error codes mean to a person, and what they allow.
 
 Source: Twilio's error and warning dictionary (www.twilio.com/docs/api/errors) and its guidance on retries.
-Reviewed 2026-11-23. Twilio splits and adds codes without notice (in July 2024 it split 21211, 21212, 21606
+Reviewed 2026-11-25. Twilio splits and adds codes without notice (in July 2024 it split 21211, 21212, 21606
 and 21614), so nothing may depend on a code being listed here: `refusal` and `failure` answer for all others.
 """
 
@@ -108,6 +108,47 @@ REASONS: dict[int, Reason] = {
     30035: _waits("This number's registration for business texting is still being checked."),
     30036: Reason("The text could not be delivered in time, so it was dropped."),
     30410: _later("The phone network did not take the picture in time."),
+}
+
+# The number that was asked for is somebody's.
+TAKEN = frozenset({21421, 21422})
+# A rejected verification can no longer be edited; a new one is taken (30437, and 30824 since 2026).
+TOO_LATE = frozenset({30437, 30824})
+
+_FORBIDDEN = "Carriers allow no texts about this on toll-free numbers."
+_CONSENT = (
+    "Show where people agree, in words beside the phone field that name text messages and say how to stop."
+)
+
+# Why a toll-free verification was rejected: what helps. The carrier's own words are always shown first, and new
+# codes turn up without notice, so nothing depends on one being listed.
+MENDS: dict[int, str] = {
+    30436: "Whoever runs Parley must look at the number.",
+    30440: "Compare every answer with your official papers, and send it again.",
+    30441: _FORBIDDEN,
+    30442: _FORBIDDEN,
+    30451: "Write the address as the post office has it, with the suite or unit in its own field.",
+    30460: _FORBIDDEN,
+    30464: _FORBIDDEN,
+    30466: _FORBIDDEN,
+    30472: "Write name, address and website exactly as public records have them, and see that the website opens.",
+    30474: "Name your own business everywhere, not the software you use.",
+    30475: _CONSENT,
+    30481: "It cannot be sent again. Ask whoever runs Parley.",
+    30482: "Give an email address at your own website’s domain.",
+    30483: "Name somebody who works for the business, and their role.",
+    30484: "Write the legal name exactly as on the letter that gave you the number: LLC, Inc. and commas count.",
+    30485: "Check the registration number and the country it was given out in.",
+    30487: "Give the name and EIN under which the organization is tax-exempt.",
+    30488: "Give the name your clients know beside the legal name.",
+    30511: "Write down the very words that people hear before they agree.",
+    30513: _CONSENT,
+    30527: "Check the registration number against the letter that gave it to you.",
+    30551: "The words people agree to must name text messages or SMS.",
+    30831: _CONSENT,
+    30841: _CONSENT,
+    30842: "Add a picture of the form where people agree, or the address of the page.",
+    30879: "Whoever runs Parley must look at the number.",
 }
 
 
