@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from parley.businesses.models import Member
 from parley.inbox.reach import conversations_of
-from parley.numbers.models import PhoneNumber
-from parley.numbers.texting import own_number
+from parley.numbers.glance import Glance, glance
 
 # A badge needs no number above this ("99+"), and counting on would read every row.
 COUNTED = 100
@@ -35,8 +34,8 @@ class Shell:
         return self.member.business.notifications.filter(created_at__gt=since)[:COUNTED].count()
 
     @cached_property
-    def number(self) -> PhoneNumber | None:
-        return own_number(self.member.business)
+    def number(self) -> Glance | None:
+        return glance(self.member.business)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
