@@ -119,6 +119,7 @@ class RegistrationForm(forms.ModelForm):
             "agreed",
         ]
         labels = {
+            "trade_name": "Name clients know, if another",
             "volume": "About how many texts a month?",
             "agreed": "I’m allowed to register this business, and I’ll only text people who agreed to it.",
         }

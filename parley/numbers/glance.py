@@ -10,7 +10,7 @@ from parley.businesses.models import Business
 from parley.numbers.models import Registration
 from parley.sms.numbers import pretty
 
-_WAITING_WORDS = {
+_WAITING_WORDS: dict[str | None, str] = {
     Registration.Status.SUBMITTED: "Registration sent",
     Registration.Status.IN_REVIEW: "In review with the carriers",
     Registration.Status.REJECTED: "Not approved yet",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -219,20 +220,24 @@ def _open(member: Member) -> Registration:
     return registration
 
 
-def _keep(registration: Registration, form: RegistrationForm, names: Iterable[str]) -> None:
-    """Write the answers `names`, as far as they can be kept at all; others' answers stay. Raises _Closed."""
+def _keep(registration: Registration, form: RegistrationForm, names: Iterable[str]) -> datetime:
+    """Write the answers `names`, as far as they can be kept at all; others' answers stay. Returns when.
+
+    Raises _Closed.
+    """
     kept = {name: form.cleaned_data[name] for name in names if name in form.cleaned_data}
     country = kept.pop(COUNTRY, None)
-    registration.saved_at = timezone.now()
+    registration.saved_at = now = timezone.now()
     with transaction.atomic():
         written = Registration.objects.filter(pk=registration.pk, status__in=EDITABLE).update(
-            **kept, saved_at=registration.saved_at
+            **kept, saved_at=now
         )
         if not written:
             raise _Closed("This registration was sent meanwhile. Reload the page to see how far it is.")
         if country and country != registration.business.country and not form.fields[COUNTRY].disabled:
             registration.business.country = country
             registration.business.save(update_fields=["country"])
+    return now
 
 
 def _form(registration: Registration, data: Any) -> RegistrationForm:
@@ -243,7 +248,7 @@ def _form(registration: Registration, data: Any) -> RegistrationForm:
 
 def _problems(registration: Registration, form: RegistrationForm) -> tuple[dict[str, str], list[Finding]]:
     """What stops it, by field, and what is only advice."""
-    problems = {field: " ".join(words) for field, words in form.errors.items()}
+    problems = {field: " ".join(map(str, words)) for field, words in form.errors.items()}
     found = findings(registration)
     for one in found:
         if one.must:
@@ -264,14 +269,14 @@ def save_draft(request: MemberRequest) -> JsonResponse:
             name: request.POST.getlist(name) if name == "uses" else request.POST.get(name) for name in names
         }
         form = _form(registration, answers(registration) | changed)
-        _keep(registration, form, names)
+        saved_at = _keep(registration, form, names)
     except _Closed as closed:
         return JsonResponse({"words": closed.words}, status=409)
     problems, _ = _problems(registration, form)
     asked = [*names, *request.POST.getlist("shown")]
     return JsonResponse(
         {
-            "saved": clock(registration.saved_at, registration.business.zone),
+            "saved": clock(saved_at, registration.business.zone),
             "problems": {name: problems.get(name, "") for name in asked},
         }
     )

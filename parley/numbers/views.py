@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from parley.businesses.access import MemberRequest, for_managers, for_members
 from parley.businesses.models import Business, Plan
+from parley.live.nudges import nudge
 from parley.numbers.forms import ModeForm
 from parley.numbers.texting import lacks, standing
 from parley.numbers.words import notice, which_number
@@ -50,6 +51,8 @@ def sms_settings(request: MemberRequest) -> HttpResponse:
         if missing:
             business.mode = kept_mode
             business.save(update_fields=["mode"])
+        # Open pages show whether clients can be texted.
+        nudge(business.pk, [])
         if "then" in request.POST:
             return redirect("texting_app")
         messages.success(request, _saved(business))

@@ -324,9 +324,7 @@ def test_an_approved_number(juniper: House, nora: Browser) -> None:
     page = read(nora, "/apps/texting")
     assert "Your number is ready (855) 555-0142" in page
     assert "This number can’t be swapped for a local one or linked to your cellphone or landline." in page
-    registered(
-        juniper, status="approved", number=juniper.number, decided_at=SENT_AT + timedelta(days=28)
-    )
+    registered(juniper, status="approved", number=juniper.number, decided_at=SENT_AT + timedelta(days=28))
     assert "Took 28 days" in read(nora, "/apps/texting")
 
 
@@ -343,8 +341,9 @@ def test_a_rejection_says_why_and_leads_back_to_the_form(new: House, nora: Brows
         html = nora.get("/apps/texting").content.decode()
         page = text_of(html)
         assert "Business name does not match &lt;the&gt; tax ID." in html
-        assert "Fix it by Sat, Nov 21, 10:44 AM, and you keep your place in line: 6 days left." in page.replace(
-            "\xa0", " "
+        assert (
+            "Fix it by Sat, Nov 21, 10:44 AM, and you keep your place in line: 6 days left."
+            in page.replace("\xa0", " ")
         )
         assert "Save and continue" not in page
         form = nora.get("/apps/texting?fix").content.decode()
@@ -410,7 +409,9 @@ def test_the_picture_of_the_form(new: House, nora: Browser) -> None:
 
     assert "That isn’t a JPEG or PNG picture." in add(b"<svg onload=alert(1)>")
     assert "larger than 5 MB" in add(PNG + b"x" * LARGEST_PICTURE)
-    assert "Choose a picture first." in nora.post("/apps/texting/registration/picture", **HTMX).content.decode()
+    assert (
+        "Choose a picture first." in nora.post("/apps/texting/registration/picture", **HTMX).content.decode()
+    )
     assert not Registration.objects.get().opt_in_picture
     assert "Remove picture" in add(PNG)
     kept = Registration.objects.get()

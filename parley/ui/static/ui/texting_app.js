@@ -135,6 +135,8 @@ document.addEventListener("submit", async (e) => {
   e.preventDefault();
   const { submitter } = e;
   if (!(await flush()) && Object.keys(kept()).length) return $("#draft-state").scrollIntoView({ block: "nearest" });
+  /* While the first event is still being told, the browser ignores a second submit. */
+  await new Promise((later) => setTimeout(later));
   ready = true;
   form().requestSubmit(submitter);
   ready = false;
