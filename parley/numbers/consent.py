@@ -19,29 +19,30 @@ TERMS = (
 
 _ABOUT = {
     Registration.Use.APPOINTMENTS: "appointments",
-    Registration.Use.CONVERSATIONS: "my questions",
+    Registration.Use.CONVERSATIONS: "questions",
     Registration.Use.PAYMENTS: "payments",
 }
 
 
-def _about(uses: Collection[str]) -> str:
-    named = [words for use, words in _ABOUT.items() if use in uses] or ["appointments", "my questions"]
-    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+def _about(uses: Collection[str], whose: str) -> str:
+    named = [words for use, words in _ABOUT.items() if use in uses] or ["appointments", "questions"]
+    listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return f"{whose} {listed}"
 
 
 def statements(name: str, uses: Collection[str]) -> list[str]:
-    """What a client agrees to, each with a box of its own. `name` is the one that clients know."""
-    words = [f"I agree to get text messages from {name} about {_about(uses)}. {TERMS}"]
+    """What a client agrees to in writing, each with a box of its own. `name` is the one that clients know."""
+    words = [f"I agree to get text messages from {name} about {_about(uses, 'my')}. {TERMS}"]
     if Registration.Use.OFFERS in uses:
         words.append(f"I also agree to get text messages with offers and news from {name}. {TERMS}")
     return words
 
 
-def confirmation(name: str) -> str:
-    """The first text to somebody who agreed by texting first."""
+def invitation(name: str, uses: Collection[str]) -> str:
+    """What stands beside the number where clients text first. Offers are not agreed to by writing first."""
     return (
-        f"{name}: thanks for texting us. We answer here. Message frequency varies. Msg & data rates may apply. "
-        "Reply HELP for help, STOP to opt out."
+        f"Text us. By texting us you agree to get text messages from {name} about {_about(uses, 'your')}. "
+        f"{TERMS}"
     )
 
 

@@ -46,7 +46,7 @@ def page(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
         "preview": preview,
         "name": name,
         "statements": consent.statements(name, registration.uses),
-        "confirmation": consent.confirmation(name),
+        "invitation": consent.invitation(name, registration.uses),
         "number": number.pretty if number and number.released_at is None else "",
         "web": registration.website.startswith(("https://", "http://")),
     }

@@ -29,7 +29,7 @@ from parley.numbers.forms import (
 )
 from parley.numbers.models import PhoneNumber, Registration
 from parley.numbers.provisioning import NotReady, submit
-from parley.numbers.texting import lacks, own_number
+from parley.numbers.texting import is_waiting, lacks, own_number
 from parley.numbers.timeline import days_taken, review_of
 from parley.numbers.views import operator_address
 from parley.ui.templatetags.ui import clock
@@ -72,24 +72,27 @@ def _may_move(business: Business, registration: Registration) -> bool:
 
 def _stage(business: Business, number: PhoneNumber | None, registration: Registration | None) -> str:
     """Which of the page's states is shown below the switches; "" for the switches alone."""
+    status = registration.status if registration else Registration.Status.DRAFT
     if number:
         return "approved"
-    if registration and registration.status in UNDER_WAY:
+    if status in UNDER_WAY:
         return "review"
-    if registration and registration.status == Registration.Status.REJECTED:
+    if status == Registration.Status.REJECTED:
         return "rejected"
-    return "form" if _two_way(business) and not lacks(business) else ""
+    return (
+        "form" if status == Registration.Status.DRAFT and _two_way(business) and not lacks(business) else ""
+    )
 
 
 def _token(
     business: Business, number: PhoneNumber | None, registration: Registration | None, fixing: bool
 ) -> str:
-    """Changes whenever another state is to be shown, so that an open page is left alone otherwise."""
-    said: list[Any] = [business.mode, business.texting, business.two_way, business.plan_id, business.country]
-    said += [number and number.pk, fixing]
-    if registration:
+    """Changes whenever another state is to be shown, so that an open page, and who types in it, is left alone."""
+    said = [business.mode, business.texting, business.two_way, business.plan_id, business.country, fixing]
+    said += [number and number.pk]
+    if registration and registration.status != Registration.Status.DRAFT:
         said += [registration.status, registration.submissions, registration.trouble, registration.reasons]
-    return f"{zlib.crc32(repr(said).encode()):x}"
+    return f"{zlib.crc32('|'.join(map(str, said)).encode()):x}"
 
 
 def _context(
@@ -99,38 +102,37 @@ def _context(
     form: RegistrationForm | None = None,
     advice: Iterable[Finding] = (),
 ) -> dict[str, Any]:
-    member = request.member
-    business = member.business
-    number = own_number(business)
+    business = request.member.business
+    number, missing = own_number(business), lacks(business)
     registration = registration or _registration(business)
     stage = _stage(business, number, registration)
-    may_fix = stage == "rejected" and registration is not None and registration.may_resubmit
-    fixing = may_fix and (form is not None or "fix" in request.GET) and not lacks(business)
-    token = _token(business, number, registration, fixing)
-    if form is None and (stage == "form" or fixing):
-        draft = registration or fresh_registration(member)
+    may_fix = stage == "rejected" and registration is not None and registration.may_resubmit and not missing
+    fixing = may_fix and (form is not None or "fix" in request.GET)
+    if fixing:
+        stage = "form"
+    if form is None and stage == "form":
+        draft = registration or fresh_registration(request.member)
         form = RegistrationForm(draft, may_move=_may_move(business, draft))
-    missing = lacks(business)
     return {
-        "stage": "form" if fixing else stage,
+        "stage": stage,
         "fixing": fixing,
-        "token": token,
+        "token": _token(business, number, registration, fixing),
         "business": business,
         "two_way": _two_way(business) and not missing,
         "missing": missing,
         "plan_is_missing": any(lack.kind == "plan" for lack in missing),
         "number": number,
         "registration": registration,
+        "waiting": business.converses and registration is not None and is_waiting(registration),
         "review": review_of(registration) if registration else None,
         "taken": days_taken(registration) if registration else None,
         "sent": _sent(registration) if registration else [],
-        "form": form if stage == "form" or fixing else None,
+        "form": form if stage == "form" else None,
         "advice": [
             {"finding": one, "label": form[one.field].label if form and one.field in form.fields else ""}
             for one in advice
         ],
         "operator": operator_address(),
-        "largest_picture": LARGEST_PICTURE,
         "now": timezone.now(),
     }
 

@@ -73,11 +73,10 @@ def sms_settings(request: MemberRequest) -> HttpResponse:
 
 
 def _saved(business: Business) -> str:
+    """What holds now, in the words of the page's own notice."""
     if business.mode == Business.Mode.DO_NOT_REPLY:
         return "Saved. Texts are one way now."
-    if business.converses:
-        return "Saved. What clients text reaches your Inbox."
-    return "Saved. Turn on two way texting in the app settings."
+    return f"Saved. {notice(business, standing(business)).title}"
 
 
 @require_GET

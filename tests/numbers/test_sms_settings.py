@@ -77,7 +77,7 @@ def test_the_choice_and_back_again(juniper: House, nora: Browser) -> None:
     juniper.business.refresh_from_db()
     assert juniper.business.converses
     assert juniper.business.auto_reply == "Nobody reads this. Call (503) 555-0190."
-    assert "Texting is on with (855) 555-0142." in read(nora, "/settings/sms")
+    assert "Saved. Texting is on with (855) 555-0142." in read(nora, "/settings/sms")
 
 
 def test_our_own_words_follow_the_business(juniper: House, nora: Browser) -> None:

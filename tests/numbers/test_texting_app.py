@@ -303,6 +303,7 @@ def test_the_time_it_takes_is_said_as_it_is(new: House, nora: Browser, days: int
     assert "6 weeks at most, Dec 23" in page
     assert ("The carriers are late." in page) == (days > 42)
     assert "Your own number isn’t ready to share" in page
+    assert "You can send and receive texts" in page
 
 
 def test_trouble_on_the_way_is_said(new: House, nora: Browser) -> None:
@@ -348,6 +349,8 @@ def test_a_rejection_says_why_and_leads_back_to_the_form(new: House, nora: Brows
         assert "Save and continue" not in page
         form = nora.get("/apps/texting?fix").content.decode()
         assert 'value="Juniper Hair"' in form
+        assert "What the carriers want fixed" in form
+        assert "Business name does not match &lt;the&gt; tax ID." in form
         assert "Save and continue" in form
         assert draft(nora, legal_name="Juniper Hair Studio LLC").status_code == 200
         refused = nora.post("/apps/texting/registration", ANSWERS | {"website": ""})
@@ -362,6 +365,7 @@ def test_a_rejection_past_its_time_and_one_for_good(new: House, nora: Browser) -
     with time_machine.travel(SENT_AT + timedelta(days=1), tick=False):
         page = read(nora, "/apps/texting")
         assert "You can still send it again; carriers then check it from the start." in page
+        assert "You can’t text clients yourself Fix your registration and send it again" in page
         Registration.objects.update(may_resubmit=False)
         page = read(nora, "/apps/texting?fix")
         assert "They won’t look at this registration again" in page
@@ -441,7 +445,7 @@ def test_a_picture_comes_along_without_scripts(new: House, nora: Browser) -> Non
     [
         ("web_form", "The box below is empty until the client ticks it."),
         ("paper", "Clients read and sign these words"),
-        ("via_text", "The first answer says it again: Juniper Hair: thanks for texting us."),
+        ("via_text", "with START or with a question. The number is shown beside these words:"),
     ],
 )
 def test_the_evidence_page_shows_how_clients_agree(
@@ -468,8 +472,16 @@ def test_the_evidence_page_shows_how_clients_agree(
     assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
     assert said in page
     for needed in (
-        "I agree to get text messages from Juniper Hair about appointments.",
-        "I also agree to get text messages with offers and news from Juniper Hair.",
+        *(
+            [
+                "Text us. By texting us you agree to get text messages from Juniper Hair about your appointments."
+            ]
+            if how == "via_text"
+            else [
+                "I agree to get text messages from Juniper Hair about my appointments.",
+                "I also agree to get text messages with offers and news from Juniper Hair.",
+            ]
+        ),
         "Message frequency varies. Msg & data rates may apply. Reply STOP to opt out, HELP for help.",
         "Consent is not a condition of purchase.",
     ):
