@@ -75,9 +75,13 @@ def test_on_and_off_by_the_labels_people_are_told(visit: Visit, juniper: House) 
     expect(page.get_by_label("Legal business name")).to_have_value("Juniper Hair Studio LLC")
 
     page.get_by_role("link", name="Back to Settings").click()
-    expect(page.get_by_role("button", name="Save")).to_be_hidden()
+    save = page.get_by_role("button", name="Save")
+    expect(save).to_be_hidden()
     page.get_by_role("radio", name="Do not reply: Auto message").check()
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(save).to_be_hidden()
+    page.get_by_role("radio", name="Do not reply: Auto message").check()
+    save.click()
     expect(page.get_by_text("Saved. Texts are one way now.")).to_be_visible()
     juniper.business.refresh_from_db()
     assert (juniper.business.mode, juniper.business.two_way) == ("do_not_reply", True)
@@ -144,6 +148,28 @@ def test_what_could_not_be_saved_comes_back_and_a_picture_is_added(visit: Visit,
     page.get_by_role("button", name="Remove picture").click()
     expect(picture).to_be_attached()
     assert Registration.objects.get().opt_in_picture is None
+
+
+def test_without_scripts(visit: Visit, juniper: House) -> None:
+    without_number(juniper)
+    page = visit("/settings/sms", juniper.owner.user, java_script_enabled=False)
+    page.get_by_role("radio", name="Do not reply: Auto message").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved. Texts are one way now.")).to_be_visible()
+    page.goto("/apps/texting")
+    page.get_by_role("switch", name="Turn on two way texting").check()
+    page.locator("#switch-two_way").get_by_role("button", name="Save").click()
+    fill_in(page)
+    page.get_by_label("Website").fill("juniper")
+    page.get_by_label("Add a picture of the form").set_input_files("parley/sandbox/static/photo.png")
+    page.get_by_role("button", name="Save and continue").click()
+    expect(page.get_by_label("Website")).to_be_focused()
+    expect(page.get_by_role("img", name="The picture of your form")).to_be_visible()
+    page.get_by_label("Website").fill("https://juniperhair.example")
+    # Enter sends the form; it takes nothing away.
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("There is nothing for you to do.")).to_be_visible()
+    assert Registration.objects.get().opt_in_picture_type == "image/png"
 
 
 def test_anybody_can_use_it(visit: Visit, juniper: House) -> None:

@@ -13,7 +13,7 @@ function look() {
 }
 form.addEventListener("input", look);
 /* The fields have their old values only after the event. */
-form.addEventListener("reset", () => queueMicrotask(look));
+form.addEventListener("reset", () => setTimeout(look));
 look();
 
 /* Whoever chose and goes on to the app has chosen. */
