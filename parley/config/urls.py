@@ -11,4 +11,5 @@ urlpatterns = [
     path("", include("parley.inbox.urls")),
     path("", include("parley.clients.urls")),
     path("", include("parley.notifications.urls")),
+    path("", include("parley.numbers.urls")),
 ]

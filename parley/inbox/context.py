@@ -12,8 +12,7 @@ from parley.businesses.models import Member
 from parley.inbox.reach import conversations_of
 from parley.notifications import vapid
 from parley.notifications.models import Notification
-from parley.numbers.models import PhoneNumber
-from parley.numbers.texting import own_number
+from parley.numbers.glance import Glance, glance
 
 # A badge needs no number above this ("99+"), and counting on would read every row.
 COUNTED = 100
@@ -50,8 +49,8 @@ class Shell:
         return list(own.select_related("business").order_by("business__name"))
 
     @cached_property
-    def number(self) -> PhoneNumber | None:
-        return own_number(self.member.business)
+    def number(self) -> Glance | None:
+        return glance(self.member.business)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

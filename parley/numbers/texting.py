@@ -70,7 +70,8 @@ def standing(business: Business) -> Standing:
     number = own_number(business)
     if number and business.converses:
         return Standing(Column.ON, number, None)
-    registration = Registration.objects.filter(business=business).first()
+    # Asked for every text of a business that waits: without the picture, which may be megabytes.
+    registration = Registration.objects.defer("opt_in_picture").filter(business=business).first()
     waits = registration is not None and is_waiting(registration)
     if business.converses and waits:
         return Standing(Column.WAITING, None, registration)

@@ -1,3 +1,3 @@
-"""What the tests of numbers and their pages ask for."""
-
+from tests.browser import chromium, visit  # noqa: F401
+from tests.inbox.conftest import nora, sign_in  # noqa: F401
 from tests.numbers.carrier import _pretend, _workers, desk, draft, workers  # noqa: F401

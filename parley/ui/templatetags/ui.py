@@ -117,6 +117,19 @@ def day(at: datetime, zone: tzinfo | None = None) -> str:
 
 
 @register.filter
+def weekday(at: datetime, zone: tzinfo | None = None) -> str:
+    """A day that people plan by: Tue, Nov 18, or Tue, Nov 18, 2025."""
+    local, today, _ = _days_ago(at, zone)
+    return f"{local.strftime('%a')}, {_date(local, today, '%b')}"
+
+
+@register.filter
+def short_date(on: date) -> str:
+    """Nov 18."""
+    return f"{on.strftime('%b')} {on.day}"
+
+
+@register.filter
 def local_date(at: datetime, zone: tzinfo | None = None) -> date:
     """The calendar day in the business's zone, for `datetime` attributes and for telling days apart."""
     return at.astimezone(zone or UTC).date()
