@@ -36,7 +36,7 @@ from parley.businesses.starting import start_business
 
 log = logging.getLogger(__name__)
 
-WRONG_CODE = "That code doesn’t fit. Check it, or wait for the next one."
+WRONG_CODE = "That code doesn’t fit. Check it, or send a new one."
 
 
 class Adapter(DefaultAccountAdapter):
@@ -113,7 +113,9 @@ class ProveEmail(EmailVerificationStage):
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
-    error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": WRONG_CODE}
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": "That code doesn’t fit. Check it, or wait for the next one."
+    }
 
 
 def _ask(field: forms.Field, label: str, missing: str, **attrs: str) -> None:

@@ -38,7 +38,7 @@ def invite(actor: Member, email: str, role: str) -> Invitation:
     if member:
         raise Refused(f"{member} is on the team already.")
     if business.invitations.filter(email__iexact=email).exists():
-        raise Refused("That address is invited already. You can send its invitation again below.")
+        raise Refused("That address is invited already. You can send the invitation again.")
     if business.invitations.count() >= MOST_OPEN:
         raise Refused(f"{MOST_OPEN} invitations are open. Withdraw some first.")
     return _send(actor, Invitation(business=business, email=email, role=role))

@@ -186,6 +186,11 @@ class Member(BusinessOwned):
         ADMIN = "admin", "Admin"
         STAFF = "staff", "Staff"
 
+        @property
+        def spoken(self) -> str:
+            """As a sentence says it: an owner, an admin, staff."""
+            return str(self.label).lower() if self == "staff" else f"an {self.label}".lower()
+
     MANAGERS = (Role.OWNER, Role.ADMIN)
 
     # Has this person other businesses too? Asked along by `access.find_member`.

@@ -136,7 +136,7 @@ def team_member(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         except team.Refused as refused:
             problem = refused.words
         else:
-            messages.success(request, f"{changed} is {_as(changed.role)} now")
+            messages.success(request, f"{changed} is {role.spoken} now")
             return leave_for(request, _after(request))
     context = {
         "member": member,
@@ -197,7 +197,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     invitation = invitations.find(token)
     if invitation is None:
         return render(request, "businesses/join_used_up.html", status=404)
-    context = {"invitation": invitation}
+    context = {"invitation": invitation, "as_role": Member.Role(invitation.role).spoken}
     if request.user.is_authenticated:
         assert isinstance(request.user, User)
         if request.method == "POST":
@@ -251,10 +251,6 @@ def change_password(request: HttpRequest) -> HttpResponse:
 
 def _status(form: object) -> int:
     return 422 if getattr(form, "errors", None) else 200
-
-
-def _as(role: str) -> str:
-    return {"owner": "an owner", "admin": "an admin"}.get(role, "staff")
 
 
 def _after(request: MemberRequest) -> str:

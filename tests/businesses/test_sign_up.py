@@ -94,6 +94,23 @@ def test_a_code_can_be_sent_again_and_the_sign_up_started_over(client: Browser, 
     assert client.get("/sign-up/").status_code == 200
 
 
+def test_who_owns_the_address_takes_the_account_over(client: Browser, db: None, post: Post) -> None:
+    """Somebody signed up with it, and never could prove it."""
+    sign_up(client)
+    post.letters.clear()
+    owner = Browser()
+    owner.post("/sign-in/forgot", {"email": "ida@marlow.example"})
+    link = re.search(r"http://testserver(/sign-in/forgot/\S+)", post.words())
+    assert link
+    form = owner.get(link[1])["Location"]
+    owner.post(form, {"password1": "a-brand-new-one", "password2": "a-brand-new-one"})
+    sent = {"login": "ida@marlow.example", "password": "a-brand-new-one"}
+    cache.clear()
+    assert owner.post("/sign-in/", sent)["Location"] == "/sign-up/code"
+    assert owner.post("/sign-up/code", {"code": code_in(post)})["Location"] == "/inbox"
+    assert Browser().post("/sign-in/", sent | {"password": PASSWORD}).status_code == 200
+
+
 def test_guessing_a_code_ends(client: Browser, db: None, post: Post) -> None:
     sign_up(client)
     right = code_in(post)
