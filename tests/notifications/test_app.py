@@ -168,6 +168,7 @@ def test_offline_the_words_are_there_until_their_author_signs_out(visit: Visit, 
     page.context.set_offline(False)
     expect(page.locator("#composer textarea")).to_have_value("And more")
     expect(page.locator(".message[data-from=us]", has_text="Sent in a tunnel")).to_be_visible()
+    expect(page.locator("#pending .message")).to_have_count(0)
     page.goto("/clients")
     page.context.set_offline(True)
     page.goto("/clients")
