@@ -192,7 +192,7 @@ def _website(registration: Registration) -> Iterator[Finding]:
     if not text or not text.lower().startswith("https://") or host is None:
         bare = re.sub(r"^\w+://", "", text).strip("/")
         example = (
-            f"https://{bare}" if _host(f"https://{bare}") else f"https://{_slug(bare) or 'yourbusiness'}.com"
+            f"https://{bare}" if _host(f"https://{bare}") else f"https://{_slug(bare) or 'yourbusiness'}.example"
         )
         yield Finding("website", True, f"Carriers need the full address, like {example}")
     elif _within(host, known.SOCIAL):
@@ -307,8 +307,8 @@ def _texts(registration: Registration) -> Iterator[Finding]:
         yield Finding(
             "sample",
             False,
-            "Carriers want each kind of text to say how it stops.",
-            "End it with “Reply STOP to stop texts.”",
+            "The text doesn’t say how to stop.",
+            "End it with “Reply STOP to stop texts.” Carriers look for it.",
         )
     hosts = re.findall(r"(?i)(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?=[/\s.,;!?)]|$)", sample)
     if any(_within(host.lower(), known.SHORTENERS) for host in hosts):

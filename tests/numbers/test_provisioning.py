@@ -181,6 +181,14 @@ def test_a_lost_job_is_made_again(desk: Desk, draft: Registration) -> None:
     assert len(jobs(draft)) == 1
 
 
+def test_the_first_choice_stands(desk: Desk, draft: Registration) -> None:
+    submit(draft)
+    first, second = again(draft), again(draft)
+    choose(first)
+    choose(second)
+    assert second.wanted == first.wanted == again(draft).wanted
+
+
 def test_strays_go_back(desk: Desk, draft: Registration) -> None:
     """However it came to be: what bears our label, and no row knows, is not paid for any longer."""
     submit(draft)
