@@ -128,13 +128,17 @@ def _context(
         "taken": days_taken(registration) if registration else None,
         "sent": _sent(registration) if registration else [],
         "form": form if stage == "form" else None,
-        "advice": [
-            {"finding": one, "label": form[one.field].label if form and one.field in form.fields else ""}
-            for one in advice
-        ],
+        "advice": [{"finding": one, "label": _label(form, one.field)} for one in advice],
         "operator": operator_address(),
         "now": timezone.now(),
     }
+
+
+def _label(form: RegistrationForm | None, field: str) -> str:
+    """What the page calls an answer; "" for one that it does not ask for."""
+    if field == "opt_in_picture":
+        return "Picture of the form"
+    return str(form[field].label) if form and field in form.fields else ""
 
 
 def _sent(registration: Registration) -> list[tuple[str, str]]:
@@ -320,10 +324,8 @@ def register(request: MemberRequest) -> HttpResponse:
 def _point_at(form: RegistrationForm, problems: dict[str, str]) -> None:
     """Every problem at its field, and the cursor at the first."""
     for field, words in problems.items():
-        if field in form.fields and field not in form.errors:
-            form.add_error(field, words)
-        elif field not in form.fields and not form.non_field_errors():
-            form.add_error(None, words)
+        if field not in form.errors:
+            form.add_error(field if field in form.fields else None, words)
     for name in form.fields:
         if name in form.errors:
             form.fields[name].widget.attrs["autofocus"] = ""

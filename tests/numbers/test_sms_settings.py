@@ -182,6 +182,11 @@ def test_the_frame_says_how_far_the_number_is(juniper: House, nora: Browser, sig
     change(texting=False)
     assert chip(nora) == "(855) 555-0142 Verified, texting off"
     change(texting=True)
+    # One that waits to be approved, and one that was given back, are not shown.
+    PhoneNumber.objects.update(approved_at=None)
+    assert chip(nora) == ""
+    PhoneNumber.objects.update(approved_at=timezone.now(), released_at=timezone.now())
+    assert chip(nora) == ""
     without_number(juniper)
     assert chip(nora) == ""
     change(mode="texting")
