@@ -52,7 +52,6 @@ urlpatterns = [
     path("sign-in/", include(sign_in)),
     path("join/<str:token>", views.join, name="join"),
     path("switch", views.switch_business, name="switch_business"),
-    path("settings", views.settings_menu, name="settings"),
     path("settings/business", views.business_settings, name="business_settings"),
     path("settings/team", views.team_page, name="team"),
     path("settings/team/<uuid:id>", views.team_member, name="team_member"),

@@ -61,13 +61,6 @@ def switch_business(request: MemberRequest) -> HttpResponse:
     return redirect("inbox")
 
 
-@require_GET
-@for_members
-def settings_menu(request: MemberRequest) -> HttpResponse:
-    """Where to: what a wide screen shows at the side of every settings page."""
-    return render(request, "businesses/settings_menu.html", {"here": "settings"})
-
-
 @for_managers
 @transaction.atomic
 def business_settings(request: MemberRequest) -> HttpResponse:

@@ -45,11 +45,13 @@ class ModeForm(forms.Form):
             kept["auto_reply"] = words
         return kept
 
-    def save(self) -> None:
+    def save(self, *, only_words: bool) -> None:
         """The number, the registration and the app's switches stay as they are, so that going back restores them."""
-        self.business.mode = self.cleaned_data["mode"]
-        changed = ["mode"]
-        if self.business.mode == Business.Mode.DO_NOT_REPLY:
+        changed = []
+        if not only_words:
+            self.business.mode = self.cleaned_data["mode"]
+            changed.append("mode")
+        if only_words or self.business.mode == Business.Mode.DO_NOT_REPLY:
             # Our own words stay unsaved: they follow the business's name and address.
             self.business.auto_reply = ""
             if self.cleaned_data["auto_reply"] != self.business.auto_reply_words:

@@ -9,12 +9,12 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import NoReverseMatch, resolve, reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from parley.businesses.access import MemberRequest, for_managers, for_members
 from parley.businesses.models import Business, Plan
 from parley.live.nudges import nudge
+from parley.notifications.settings import notification_settings
 from parley.numbers.forms import ModeForm
 from parley.numbers.texting import lacks, standing
 from parley.numbers.words import notice, which_number
@@ -27,11 +27,7 @@ def settings_home(request: MemberRequest) -> HttpResponseBase:
     """The menu. Where there is room beside it, the first page that this member may open; on a phone the menu alone."""
     if request.member.manages:
         return sms_settings(request)
-    try:
-        own = resolve(reverse("notification_settings"))
-    except NoReverseMatch:
-        return render(request, "numbers/settings_home.html")
-    page: HttpResponseBase = own.func(request, *own.args, **own.kwargs)
+    page: HttpResponseBase = notification_settings(request)
     return page
 
 
@@ -43,14 +39,8 @@ def sms_settings(request: MemberRequest) -> HttpResponse:
     missing = lacks(business)
     form = ModeForm(business, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        if missing:
-            # Its choice waits for a plan that has two-way texting; the words for who answers do not.
-            form.cleaned_data["mode"] = Business.Mode.DO_NOT_REPLY
-        kept_mode = business.mode
-        form.save()
-        if missing:
-            business.mode = kept_mode
-            business.save(update_fields=["mode"])
+        # The choice that a business made before it lost its plan waits for the next; the words need no plan.
+        form.save(only_words=bool(missing))
         # Open pages show whether clients can be texted.
         nudge(business.pk, [])
         if "then" in request.POST:

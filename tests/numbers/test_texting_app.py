@@ -218,7 +218,8 @@ def test_a_sole_proprietor_may_have_no_number(new: House, nora: Browser) -> None
     html = nora.get("/apps/texting").content.decode()
     assert "Sole proprietors without one can leave this empty." in html
     answer = nora.post(
-        "/apps/texting/registration", ANSWERS | {"business_type": "sole", "registration_number": ""}
+        "/apps/texting/registration",
+        ANSWERS | {"business_type": "sole", "legal_name": "Nora Kim", "registration_number": ""},
     )
     assert answer.status_code == 302
     assert Registration.objects.get().status == "submitted"
