@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from parley.sandbox.control import Missing
-from parley.sandbox.web import BadRequest, Headers, Request, Response, answer
+from parley.sandbox.web import BadRequest, Request, Response, answer
 
 # RFC 8030, 7.2: a push service may not refuse a body up to this size; the real ones refuse what is larger.
 BODY_LIMIT = 4096
@@ -50,7 +50,7 @@ class Subscription:
     key: str
     dead: bool = False
     answers: list[int] = field(default_factory=list)
-    retry_after: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     pushes: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -74,14 +74,17 @@ class PushService:
         return answer({"pushes": self._found(id).pushes})
 
     def change(self, request: Request, id: str) -> Response:
-        """PUT /sandbox/push/{id} {answers, retry_after?}: the next pushes are answered with these, one each."""
+        """PUT /sandbox/push/{id} {answers, headers?}: the next pushes are answered with these statuses, one each."""
         subscription, wishes = self._found(id), request.json()
         answers = wishes.get("answers", [])
         if not isinstance(answers, list) or not all(
             isinstance(one, int) and 200 <= one < 600 for one in answers
         ):
             raise BadRequest("answers must be a list of HTTP statuses")
-        subscription.answers, subscription.retry_after = answers, str(wishes.get("retry_after", ""))
+        headers = wishes.get("headers", {})
+        if not isinstance(headers, dict) or not all(isinstance(one, str) for one in headers.values()):
+            raise BadRequest("headers must be an object of text")
+        subscription.answers, subscription.headers = answers, headers
         return answer({})
 
     def end(self, request: Request, id: str) -> Response:
@@ -98,9 +101,7 @@ class PushService:
             return answer({"error": "the subscription has ended"}, 410)
         if subscription.answers:
             status = subscription.answers.pop(0)
-            headers: Headers = ()
-            if subscription.retry_after:
-                headers = ((b"retry-after", subscription.retry_after.encode()),)
+            headers = tuple((k.lower().encode(), v.encode()) for k, v in subscription.headers.items())
             return answer({"error": "as was asked for"}, status, headers)
         try:
             push = _read(request, subscription)

@@ -133,7 +133,9 @@ def test_a_busy_push_service_is_asked_again_when_it_says(
     juniper: House, device: NewDevice, status: int
 ) -> None:
     phone = device()
-    phone.world.sandbox("PUT", f"/sandbox/push/{phone.id}", {"answers": [status], "retry_after": "120"})
+    phone.world.sandbox(
+        "PUT", f"/sandbox/push/{phone.id}", {"answers": [status], "headers": {"Retry-After": "120"}}
+    )
     subscription = phone.belongs_to(juniper.owner.user)
     notification = told(juniper)
     job = {
@@ -171,7 +173,12 @@ def test_a_push_service_that_cannot_be_reached_is_asked_again_and_its_address_is
 
 def test_a_subscription_that_is_refused_for_good_is_given_up(juniper: House, device: NewDevice) -> None:
     phone = device()
-    phone.world.sandbox("PUT", f"/sandbox/push/{phone.id}", {"answers": [403] * 4 + [201] + [301] * 5})
+    elsewhere = device()
+    phone.world.sandbox(
+        "PUT",
+        f"/sandbox/push/{phone.id}",
+        {"answers": [403] * 4 + [201] + [307] * 5, "headers": {"Location": elsewhere.endpoint}},
+    )
     phone.belongs_to(juniper.owner.user)
 
     def push(times: int) -> list[int]:
@@ -192,7 +199,8 @@ def test_a_subscription_that_is_refused_for_good_is_given_up(juniper: House, dev
 
     assert push(4) == [4]
     assert push(1) == [0], "one that was taken begins the count anew"
-    assert push(5) == [], "and a redirect is not followed"
+    assert push(5) == []
+    assert elsewhere.got() == [], "a redirect is not followed"
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_a_browser_that_is_gone_and_one_that_never_was(browser: Browser) -> None
 
 
 def test_the_next_answers_can_be_set(browser: Browser) -> None:
-    wishes = {"answers": [429, 503], "retry_after": "7"}
+    wishes = {"answers": [429, 503], "headers": {"Retry-After": "7"}}
     assert browser.sandbox.own("PUT", f"push/{browser.id}", wishes).status_code == 200
     busy = browser.push()
     assert (busy.status_code, busy.headers["Retry-After"]) == (429, "7")
