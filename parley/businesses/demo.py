@@ -10,15 +10,27 @@ from parley.businesses import second_factor
 from parley.businesses.models import User
 
 OWNER = "nora@juniperhair.example"
+# Of the business that has not begun to text.
+BEGINNER = "amelia@harbourphysio.example"
 OPERATOR = "operator@parley.example"
 
 
 @require_POST
 def open_as_owner(request: HttpRequest) -> HttpResponse:
     """Sign in as the sample business's owner; 404 anywhere but in the demo."""
+    return _open(request, OWNER)
+
+
+@require_POST
+def open_as_beginner(request: HttpRequest) -> HttpResponse:
+    """Sign in as the owner of the business that has not begun to text; 404 anywhere but in the demo."""
+    return _open(request, BEGINNER)
+
+
+def _open(request: HttpRequest, email: str) -> HttpResponse:
     if not settings.DEMO:
         raise Http404
-    owner = get_object_or_404(User, email=OWNER)
+    owner = get_object_or_404(User, email=email)
     login(request, owner, backend="django.contrib.auth.backends.ModelBackend")
     return redirect("inbox")
 

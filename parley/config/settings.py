@@ -180,9 +180,6 @@ PATIENCE = env.patience
 CALL_TIMEOUT = 20.0 * PATIENCE
 # Calls to carriers under way at once in one `parley texts`.
 TEXTS_AT_ONCE = 200
-# How long carriers take to verify a toll-free number: what people are told, and when a request is overdue.
-REVIEW_USUAL_DAYS = 28
-REVIEW_MOST_DAYS = 42
 
 COUNTRIES_FIRST = ["US", "CA"]
 COUNTRIES_OVERRIDE = {"US": "United States", "GB": "United Kingdom"}

@@ -20,6 +20,7 @@ from parley.carriers.directory import ask
 from parley.notifications.telling import News, tell_managers
 from parley.numbers import provisioning
 from parley.numbers.models import PhoneNumber, Registration
+from parley.numbers.timeline import MOST_DAYS
 from parley.numbers.verdicts import ADDRESS, news_key, settle, submission
 
 log = logging.getLogger(__name__)
@@ -99,9 +100,9 @@ def _tell_overdue(now: datetime) -> None:
     late = Registration.objects.filter(
         status__in=(Status.SUBMITTED, Status.IN_REVIEW),
         overdue_told_at=None,
-        submitted_at__lte=now - timedelta(days=settings.REVIEW_MOST_DAYS),
+        submitted_at__lte=now - timedelta(days=MOST_DAYS),
     ).select_related("business")
-    weeks = settings.REVIEW_MOST_DAYS // 7
+    weeks = MOST_DAYS // 7
     for registration in late:
         with transaction.atomic():
             if (

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from parley.businesses.demo import OWNER
+from parley.businesses.demo import BEGINNER, OWNER
 from parley.businesses.models import Business, Member, User
 from parley.clients.models import Client
 from parley.inbox.sample import people, stories
@@ -48,8 +48,7 @@ def _pools() -> None:
 
 def _harbour() -> None:
     """A business on a paid plan that has not begun to text: activation can be tried with it."""
-    name, email = people.HARBOUR_OWNER
-    if User.objects.filter(email=email).exists():
+    if User.objects.filter(email=BEGINNER).exists():
         return
     business = Business.objects.create(
         name=people.HARBOUR,
@@ -58,9 +57,8 @@ def _harbour() -> None:
         email="bonjour@harbourphysio.example",
         plan_id="essentials",
     )
-    Member.objects.create(
-        business=business, user=User.objects.create_user(email, PASSWORD, name=name), role=Member.Role.OWNER
-    )
+    owner = User.objects.create_user(BEGINNER, PASSWORD, name=people.HARBOUR_OWNER)
+    Member.objects.create(business=business, user=owner, role=Member.Role.OWNER)
     for person in people.OF_HARBOUR:
         _client(business, person, timezone.now().date())
 

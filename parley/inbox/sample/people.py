@@ -52,7 +52,7 @@ JUNIPER_REGISTERED: dict[str, Any] = {
 # A second business, which has not begun to text. One of its clients is Juniper's too: two businesses that text the
 # same person do so from different numbers.
 HARBOUR = "Harbour Physio"
-HARBOUR_OWNER = ("Amelia Tremblay", "amelia@harbourphysio.example")
+HARBOUR_OWNER = "Amelia Tremblay"
 
 # Those whom the pictures of the design know, and whose stories are told word for word in `stories`.
 KNOWN = [
