@@ -192,7 +192,9 @@ def _website(registration: Registration) -> Iterator[Finding]:
     if not text or not text.lower().startswith("https://") or host is None:
         bare = re.sub(r"^\w+://", "", text).strip("/")
         example = (
-            f"https://{bare}" if _host(f"https://{bare}") else f"https://{_slug(bare) or 'yourbusiness'}.example"
+            f"https://{bare}"
+            if _host(f"https://{bare}")
+            else f"https://{_slug(bare) or 'yourbusiness'}.example"
         )
         yield Finding("website", True, f"Carriers need the full address, like {example}")
     elif _within(host, known.SOCIAL):
