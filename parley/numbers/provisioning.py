@@ -49,7 +49,7 @@ from parley.numbers.checker import Finding
 from parley.numbers.models import PhoneNumber, Registration
 from parley.numbers.regions import COUNTRIES, REGIONS, WORDS
 from parley.numbers.texting import lacks
-from parley.numbers.verdicts import reject, settle, stored
+from parley.numbers.verdicts import is_old_verdict, reject, settle
 from parley.sms.numbers import is_toll_free
 
 Status = Registration.Status
@@ -373,11 +373,7 @@ def _sent(registration: Registration, number: PhoneNumber, held: Verification | 
         if held.status != "rejected":
             # Our edit arrived and its answer did not; or they took the request up again themselves.
             return held
-        known = registration.edit_until, registration.reasons
-        if held.carrier_id == registration.verification_id and known != (
-            held.edit_until,
-            stored(held.reasons),
-        ):
+        if held.carrier_id == registration.verification_id and not is_old_verdict(registration, held):
             # Our edit was looked at and rejected before we heard of the first.
             return held
     _claim(registration)
@@ -394,7 +390,7 @@ def _sent(registration: Registration, number: PhoneNumber, held: Verification | 
         raise
     except Refused as refused:
         words = refused.verbatim or refused.words
-        reasons = [{"code": refused.code or "", "words": words, "mend": ""}]
+        reasons = [{"code": refused.code or "", "words": words, "mend": "", "at_once": True}]
         reject(registration, reasons, now=timezone.now(), tried_at=None)
         registration.refresh_from_db()
         return None

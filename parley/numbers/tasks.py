@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import timedelta
 
@@ -14,11 +15,15 @@ from procrastinate.jobs import Job
 from parley.numbers import provisioning, verification
 from parley.numbers.models import PhoneNumber
 
+log = logging.getLogger(__name__)
+
 
 class UntilItWorks(BaseRetryStrategy):
     """After 2 s, doubled to 15 minutes, for as long as it takes: money is spent, and a business waits for weeks."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+        if not isinstance(exception, provisioning.Waits):
+            log.error("%s is tried again: %s", job.task_name, type(exception).__name__)
         seconds = min(2.0 ** min(job.attempts + 1, 20), 900) * settings.PATIENCE
         return RetryDecision(retry_at=timezone.now() + timedelta(seconds=seconds))
 

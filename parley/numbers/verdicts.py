@@ -35,47 +35,59 @@ FROM: dict[str, tuple[str, ...]] = {
 def settle(registration: Registration, said: Verification, *, now: datetime | None = None) -> None:
     """Write down what the carrier says of this submission, and tell of it. Of an older one it changes nothing."""
     now = now or timezone.now()
-    known = {"verification_id": said.carrier_id, "checked_at": now, "tried_at": None}
-    if said.status == "approved":
+    known: dict[str, Any] = {"verification_id": said.carrier_id, "checked_at": now, "tried_at": None}
+    if is_old_verdict(registration, said):
+        # What was said before our edit: the carrier's answers may lag behind what it did.
+        submission(registration).update(checked_at=now)
+    elif said.status == "approved":
         _approve(registration, known, now)
     elif said.status == "rejected":
-        reasons = stored(said.reasons)
-        reject(
-            registration,
-            reasons,
-            now=now,
-            edit_until=said.edit_until,
-            may_resubmit=said.may_resubmit,
-            **known,
-        )
+        known |= {"edit_until": said.edit_until, "may_resubmit": said.may_resubmit}
+        reject(registration, stored(said.reasons), now=now, **known)
     elif not _move(registration, Status.IN_REVIEW, decided_at=None, **known):
         submission(registration).update(checked_at=now, trouble="")
     registration.refresh_from_db()
 
 
-def stored(reasons: Iterable[Reason]) -> list[dict[str, str]]:
+def is_old_verdict(registration: Registration, said: Verification) -> bool:
+    """Is this the rejection that was written down before? Each has a time of its own, until which it may be edited."""
+    if said.status != "rejected" or said.carrier_id != registration.verification_id:
+        return False
+    # Since then our edit may have been refused on the spot, for reasons of its own.
+    refused = any(reason.get("at_once") for reason in registration.reasons)
+    same = refused or stored(said.reasons) == registration.reasons
+    return same and said.edit_until == registration.edit_until
+
+
+def stored(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
     """Why carriers said no, as the row keeps it."""
     found = [{"code": reason.code, "words": reason.words, "mend": reason.mend} for reason in reasons]
     return found or [{"code": "", "words": "The carriers gave no reason.", "mend": ""}]
 
 
 def reject(
-    registration: Registration, reasons: list[dict[str, str]], *, now: datetime, **values: Any
+    registration: Registration, reasons: list[dict[str, Any]], *, now: datetime, **values: Any
 ) -> None:
-    """Carriers said no, for these reasons ({code, words, mend}): once, and owners and admins are told."""
+    """Carriers said no, for these reasons ({code, words, mend}): once, and owners and admins are told.
+
+    `at_once` in a reason says that the form itself was refused, before anybody reviewed it.
+    """
     with transaction.atomic():
         if not _move(registration, Status.REJECTED, reasons=reasons, decided_at=now, **values):
             return
-        words = reasons[0]["words"]
-        until = values.get("edit_until")
-        in_time = (
-            f"Send it again by {until.astimezone(registration.business.zone):%A, %B %-d}, and it keeps its place "
-            "in the queue."
-            if until and values.get("may_resubmit", True)
-            else "You can mend it and send it again."
-            if values.get("may_resubmit", True)
-            else "It can’t be sent again. Please ask whoever runs Parley for you."
-        )
+        name, words = registration.business.name, reasons[0]["words"]
+        title, subject = "Carriers need something fixed", "Your texting registration needs a fix"
+        if not values.get("may_resubmit", True):
+            title, subject = (
+                "Carriers turned your registration down",
+                "Your texting registration was turned down",
+            )
+            next_step = "It can’t be sent again. Please ask whoever runs Parley for you."
+        elif until := values.get("edit_until"):
+            day = f"{until.astimezone(registration.business.zone):%A, %B %-d}"
+            next_step = f"Send it again by {day}, and it keeps its place in the queue."
+        else:
+            next_step = "You can mend it and send it again."
         said = "\n".join(
             f"- {reason['words']}" + (f"\n  {reason['mend']}" if reason["mend"] else "") for reason in reasons
         )
@@ -83,13 +95,13 @@ def reject(
             registration.business,
             News(
                 key=news_key(registration, "rejected"),
-                title="Carriers need something fixed",
-                words=_short(f"“{words}” {in_time}"),
+                title=title,
+                words=_short(f"“{words}” {next_step}"),
                 address=ADDRESS,
-                email_subject="Your texting registration needs a fix",
+                email_subject=subject,
                 email_body=(
-                    f"Carriers sent back the registration of {registration.business.name}. They said:\n\n{said}\n\n"
-                    f"{in_time} Everything you typed is kept:\n{settings.PUBLIC_URL}{ADDRESS}\n"
+                    f"Carriers sent back the registration of {name}. They said:\n\n{said}\n\n"
+                    f"{next_step} Everything you typed is kept:\n{settings.PUBLIC_URL}{ADDRESS}\n"
                 ),
                 trouble=True,
             ),

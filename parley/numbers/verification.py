@@ -120,9 +120,10 @@ def _tell_overdue(now: datetime) -> None:
                     address=ADDRESS,
                     email_subject="Your texting number: the carriers’ answer is overdue",
                     email_body=(
-                        f"Carriers have had the registration of {registration.business.name} for more than {weeks} "
-                        "weeks, longer than they say they need. There is nothing for you to do: we keep asking, and "
-                        "tell you the day they answer. Until then texts leave from a shared number.\n"
+                        f"The registration of {registration.business.name} was sent more than {weeks} weeks ago, and "
+                        "carriers have not decided, though they say they need no longer. There is nothing for you to "
+                        "do: we keep asking, and tell you the day they answer. Until then texts leave from a shared "
+                        "number.\n"
                         f"{settings.PUBLIC_URL}{ADDRESS}\n"
                     ),
                     trouble=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from parley.carriers.directory import ask
 from parley.notifications.models import Notification
 from parley.numbers.models import PhoneNumber, Registration
 from parley.numbers.provisioning import NotReady, submit
 from parley.numbers.texting import Column, own_number, standing
+from parley.numbers.verdicts import settle
 from parley.numbers.verification import ask_about, poll
 from tests.numbers.carrier import Desk, drive
 from tests.numbers.test_provisioning import again, assert_one, at_once
@@ -97,6 +100,21 @@ def test_doubt_about_an_edit(desk: Desk, sent: Registration, fault: str) -> None
     assert request["asked"]["business_name"] == "Juniper Hair Studio, LLC"
 
 
+def test_an_edit_refused_on_the_spot(desk: Desk, sent: Registration, settings: Any) -> None:
+    desk.reject(sent)
+    poll()
+    until, public = again(sent).edit_until, settings.PUBLIC_URL
+    settings.PUBLIC_URL = "ftp://parley.example"
+    submit(sent)
+    registration = drive(sent)
+    assert (registration.status, registration.edit_until) == ("rejected", until)
+    assert registration.reasons[0]["words"].startswith("Invalid parameter OptInImageUrls")
+    settings.PUBLIC_URL = public
+    submit(sent)
+    assert drive(sent).status == "in_review"
+    assert_one(desk, sent)
+
+
 def test_an_edit_rejected_before_we_heard_of_it(desk: Desk, sent: Registration) -> None:
     desk.reject(sent)
     poll()
@@ -128,6 +146,7 @@ def test_closed_for_good(desk: Desk, sent: Registration) -> None:
     desk.reject(sent, "cancelled")
     poll()
     assert not again(sent).may_resubmit
+    assert told(sent) == ["Carriers turned your registration down"]
     assert standing(sent.business).column is Column.OFF
     with pytest.raises(NotReady) as caught:
         submit(sent)
@@ -142,18 +161,21 @@ def test_the_carriers_take_a_rejection_back(desk: Desk, sent: Registration) -> N
     assert (again(sent).status, told(sent)[-1]) == ("approved", "Your number is ready")
 
 
-def test_an_answer_to_an_older_submission_changes_nothing(desk: Desk, sent: Registration) -> None:
+def test_what_is_old_changes_nothing(desk: Desk, sent: Registration) -> None:
+    """An answer to an older submission; and the verdict from before our edit, from a carrier that lags."""
     desk.reject(sent)
     poll()
+    number = again(sent).number
+    assert number is not None
+    [verdict] = ask("twilio", lambda carrier: carrier.verifications(number.carrier_id))
+    assert verdict.status == "rejected"
+    before = again(sent)
     submit(sent)
     drive(sent)
-    before = again(sent)
-    before.submissions = 1
-    from parley.carriers.base import Verification
-    from parley.numbers.verdicts import settle
-
-    settle(before, Verification(sent.verification_id, "", "", "approved"))
+    settle(before, replace(verdict, status="approved"))
+    settle(again(sent), verdict)
     assert again(sent).status == "in_review"
+    assert told(sent) == ["Carriers need something fixed"]
 
 
 def test_a_months_clock(desk: Desk, sent: Registration) -> None:
