@@ -58,6 +58,7 @@ Status = Registration.Status
 HAND_OVER = "hand_over_registration"
 GIVE_BACK = "give_back_number"
 ADOPT = "adopt_number"
+ASK = "ask_about_registration"
 
 # The carrier's lists may lag behind what it did: that they lack something proves its absence only so long after.
 LIST_LAG = timedelta(seconds=60)
@@ -120,13 +121,12 @@ def webhook(carrier: str) -> str:
 
 def set_going(registration: Registration) -> None:
     """See that a submitted one is being worked at: its job was lost if there is none (a database from a backup)."""
-    if not ProcrastinateJob.objects.filter(lock=str(registration.pk), status__in=("todo", "doing")).exists():
-        _defer(
-            HAND_OVER,
-            registration.pk,
-            registration_id=str(registration.pk),
-            business_id=str(registration.business_id),
-        )
+    defer_unless_under_way(
+        HAND_OVER,
+        registration.pk,
+        registration_id=str(registration.pk),
+        business_id=str(registration.business_id),
+    )
 
 
 def advance(registration_id: uuid.UUID, business_id: uuid.UUID) -> None:
@@ -260,8 +260,7 @@ def give_back(number_id: uuid.UUID) -> None:
 
 def defer_adoption(number: PhoneNumber) -> None:
     """Have the carrier asked about a shared number, unless it is being asked."""
-    if not ProcrastinateJob.objects.filter(lock=str(number.pk), status__in=("todo", "doing")).exists():
-        _defer(ADOPT, number.pk, number_id=str(number.pk))
+    defer_unless_under_way(ADOPT, number.pk, number_id=str(number.pk))
 
 
 def adopt(number: PhoneNumber) -> None:
@@ -476,6 +475,12 @@ def _unapproved(number: PhoneNumber) -> QuerySet[PhoneNumber]:
 def _pause(number: PhoneNumber, words: str, carrier_id: str = "") -> None:
     _unapproved(number).update(paused=words[:200], **({"carrier_id": carrier_id} if carrier_id else {}))
     number.refresh_from_db()
+
+
+def defer_unless_under_way(task: str, lock: uuid.UUID, **arguments: str) -> None:
+    """As `_defer`, if no job of this thing waits or runs."""
+    if not ProcrastinateJob.objects.filter(lock=str(lock), status__in=("todo", "doing")).exists():
+        _defer(task, lock, **arguments)
 
 
 def _defer(task: str, lock: uuid.UUID, **arguments: str) -> None:

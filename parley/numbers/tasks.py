@@ -13,7 +13,7 @@ from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
 from parley.numbers import provisioning, verification
-from parley.numbers.models import PhoneNumber
+from parley.numbers.models import PhoneNumber, Registration
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,12 @@ def adopt_number(number_id: str) -> None:
             provisioning.adopt(number)
         except provisioning.Waits:
             pass
+
+
+@app.task(name=provisioning.ASK, queue="numbers")
+def ask_about_registration(registration_id: str, business_id: str) -> None:
+    """Ask the carriers about one that somebody is looking at."""
+    verification.ask_about(Registration.objects.filter(pk=registration_id, business_id=business_id))
 
 
 # A queueing lock, so that one waits at the most.

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 Status = Registration.Status
 
 ASKED_AT_ONCE = 4
+# A page that is opened has the carriers asked, but not more often than this.
+ASKED_ANEW = timedelta(seconds=60 * settings.PATIENCE)
 
 
 def poll(now: datetime | None = None) -> None:
@@ -47,6 +49,20 @@ def poll(now: datetime | None = None) -> None:
         approved_at=None, releasing_at=None, released_at=None
     ):
         provisioning.defer_adoption(number)
+
+
+def ask_if_stale(registration: Registration) -> None:
+    """Somebody looks at it: have the carriers asked now, unless they have been just before."""
+    stale = timezone.now() - ASKED_ANEW
+    if registration.status == Status.IN_REVIEW and (
+        registration.checked_at is None or registration.checked_at < stale
+    ):
+        provisioning.defer_unless_under_way(
+            provisioning.ASK,
+            registration.pk,
+            registration_id=str(registration.pk),
+            business_id=str(registration.business_id),
+        )
 
 
 def ask_about(registrations: Iterable[Registration], *, now: datetime | None = None) -> None:
