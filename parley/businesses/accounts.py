@@ -91,8 +91,8 @@ class Adapter(DefaultAccountAdapter):
         except (SMTPException, OSError) as trouble:
             log.error("The mail server did not take a sign-in email: %s", type(trouble).__name__)
             # Who has just signed up has an account already: signing in sends the code again.
-            code = template_prefix.startswith("account/email/email_confirmation")
-            again = reverse("account_login" if code else "account_reset_password")
+            forgot = template_prefix.startswith("account/email/password_reset")
+            again = reverse("account_reset_password" if forgot else "account_login")
             raise ImmediateHttpResponse(
                 render(self.request, "account/email_trouble.html", {"again": again}, status=503)
             ) from None
