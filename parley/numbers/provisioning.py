@@ -18,7 +18,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, cast
 
 from django.conf import settings
@@ -44,6 +44,7 @@ from parley.carriers.base import (
     Verification,
 )
 from parley.carriers.directory import ask, seller
+from parley.live.nudges import nudge
 from parley.numbers import checker
 from parley.numbers.checker import Finding
 from parley.numbers.models import PhoneNumber, Registration
@@ -144,7 +145,8 @@ def advance(registration_id: uuid.UUID, business_id: uuid.UUID) -> None:
             bind(registration, rent(registration))
         hand_over(registration)
     except SendError as error:
-        _submitted(registration).update(trouble=error.words)
+        if _submitted(registration).exclude(trouble=error.words).update(trouble=error.words):
+            nudge(business_id, [])
         raise Waits(type(error).__name__) from None
 
 
@@ -477,15 +479,15 @@ def _pause(number: PhoneNumber, words: str, carrier_id: str = "") -> None:
     number.refresh_from_db()
 
 
-def defer_unless_under_way(task: str, lock: uuid.UUID, **arguments: str) -> None:
+def defer_unless_under_way(task: str, lock: uuid.UUID, at: datetime | None = None, **arguments: str) -> None:
     """As `_defer`, if no job of this thing waits or runs."""
     if not ProcrastinateJob.objects.filter(lock=str(lock), status__in=("todo", "doing")).exists():
-        _defer(task, lock, **arguments)
+        _defer(task, lock, at, **arguments)
 
 
-def _defer(task: str, lock: uuid.UUID, **arguments: str) -> None:
+def _defer(task: str, lock: uuid.UUID, at: datetime | None = None, **arguments: str) -> None:
     """With the caller's transaction, or not at all. Two jobs of one thing run one after the other.
 
     Not a queueing lock: it would forbid the rescue of a job whose worker died while another waits.
     """
-    app.configure_task(task, allow_unknown=False, lock=str(lock)).defer(**arguments)
+    app.configure_task(task, allow_unknown=False, lock=str(lock), schedule_at=at).defer(**arguments)

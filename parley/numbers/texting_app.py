@@ -31,7 +31,7 @@ from parley.numbers.models import PhoneNumber, Registration
 from parley.numbers.provisioning import NotReady, submit
 from parley.numbers.texting import is_waiting, lacks, own_number
 from parley.numbers.timeline import days_taken, review_of
-from parley.numbers.verification import ask_if_stale
+from parley.numbers.verification import ask_for_reader
 from parley.numbers.views import operator_address
 from parley.ui.templatetags.ui import clock
 
@@ -161,9 +161,9 @@ def _sent(registration: Registration) -> list[tuple[str, str]]:
 def app(request: MemberRequest) -> HttpResponse:
     """The page; for htmx its changing part, or 204 if `shown` is still the state there is."""
     context = _context(request)
+    if context["registration"]:
+        ask_for_reader(context["registration"])
     if "HX-Request" not in request.headers:
-        if context["registration"]:
-            ask_if_stale(context["registration"])
         return render(request, "numbers/texting_app.html", context)
     if request.GET.get("shown") == context["token"]:
         return HttpResponse(status=204)

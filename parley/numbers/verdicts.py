@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from parley.carriers.base import Reason, Verification
+from parley.live.nudges import nudge
 from parley.notifications.telling import News, tell_managers
 from parley.numbers.models import PhoneNumber, Registration
 from parley.sms.numbers import pretty
@@ -44,7 +45,10 @@ def settle(registration: Registration, said: Verification, *, now: datetime | No
     elif said.status == "rejected":
         known |= {"edit_until": said.edit_until, "may_resubmit": said.may_resubmit}
         reject(registration, stored(said.reasons), now=now, **known)
-    elif not _move(registration, Status.IN_REVIEW, decided_at=None, **known):
+    elif _move(registration, Status.IN_REVIEW, decided_at=None, **known):
+        # No news to tell, but a page that is open shows another state now.
+        nudge(registration.business_id, [])
+    else:
         submission(registration).update(checked_at=now, trouble="")
     registration.refresh_from_db()
 

@@ -29,7 +29,7 @@ Status = Registration.Status
 
 ASKED_AT_ONCE = 4
 # A page that is opened has the carriers asked, but not more often than this.
-ASKED_ANEW = timedelta(seconds=60 * settings.PATIENCE)
+ASKED_ANEW = timedelta(seconds=10 * settings.PATIENCE)
 
 
 def poll(now: datetime | None = None) -> None:
@@ -51,15 +51,13 @@ def poll(now: datetime | None = None) -> None:
         provisioning.defer_adoption(number)
 
 
-def ask_if_stale(registration: Registration) -> None:
-    """Somebody looks at it: have the carriers asked now, unless they have been just before."""
-    stale = timezone.now() - ASKED_ANEW
-    if registration.status == Status.IN_REVIEW and (
-        registration.checked_at is None or registration.checked_at < stale
-    ):
+def ask_for_reader(registration: Registration) -> None:
+    """Somebody looks at it: have the carriers asked soon, but not again and again."""
+    if registration.status == Status.IN_REVIEW:
         provisioning.defer_unless_under_way(
             provisioning.ASK,
             registration.pk,
+            at=max(timezone.now(), (registration.checked_at or timezone.now()) + ASKED_ANEW),
             registration_id=str(registration.pk),
             business_id=str(registration.business_id),
         )
