@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -14,6 +15,8 @@ from django.shortcuts import redirect, render
 from parley.businesses.models import Member
 
 BUSINESS = "business"
+# In the address of a link from outside: whose page it is.
+IN = "in"
 P = ParamSpec("P")
 
 
@@ -47,6 +50,9 @@ def for_members(
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
+        if request.method == "GET" and (wanted := request.GET.get(IN)):
+            _enter(request, wanted)
+            return redirect(request.path)
         member = find_member(request.user.pk, request.session.get(BUSINESS))
         if member is None:
             return render(request, "businesses/no_business.html", status=403)
@@ -54,6 +60,21 @@ def for_members(
         return view(request, *args, **kwargs)  # type: ignore[arg-type]
 
     return guarded
+
+
+def from_outside(path: str, business_id: uuid.UUID) -> str:
+    """`path` as a push or an email links to it: whoever belongs to several businesses arrives in the right one."""
+    return f"{path}?{IN}={business_id}"
+
+
+def _enter(request: HttpRequest, business: str) -> None:
+    """Work in this business, if it is one of theirs; if not, the page is not found in the one they work in."""
+    try:
+        own = Member.objects.filter(user=request.user, business_id=uuid.UUID(business)).first()  # type: ignore[misc]
+    except ValueError:
+        own = None
+    if own:
+        work_for(request, own)
 
 
 def for_signed_in(

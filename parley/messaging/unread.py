@@ -10,6 +10,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from parley.businesses.access import from_outside
 from parley.messaging.models import Conversation, Message
 from parley.messaging.patience import patience
 from parley.notifications import letters
@@ -64,10 +65,11 @@ def _words(conversation: Conversation, texts: list[Message]) -> str:
     quoted = [text.body or "(a picture)" for text in texts[:MOST_QUOTED]]
     if len(texts) > MOST_QUOTED:
         quoted.append(f"(and {len(texts) - MOST_QUOTED} more)")
-    address = f"{settings.PUBLIC_URL}{reverse('conversation', args=[conversation.id])}"
-    choices = f"{settings.PUBLIC_URL}{reverse('notification_settings')}"
+    address = from_outside(reverse("conversation", args=[conversation.id]), conversation.business_id)
+    choices = from_outside(reverse("notification_settings"), conversation.business_id)
     return (
         "\n\n".join(quoted)
-        + f"\n\nRead it and answer in Parley:\n{address}\n"
-        + f"\n-- \nNobody at {conversation.business} had read this yet. Choose what you’re told: {choices}\n"
+        + f"\n\nRead it and answer in Parley:\n{settings.PUBLIC_URL}{address}\n"
+        + f"\n-- \nNobody at {conversation.business} had read this yet. "
+        f"Choose what you’re told: {settings.PUBLIC_URL}{choices}\n"
     )

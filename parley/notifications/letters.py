@@ -11,6 +11,7 @@ from django.db import transaction
 from django.urls import reverse
 from procrastinate.contrib.django import app
 
+from parley.businesses.access import from_outside
 from parley.businesses.models import Member
 from parley.notifications import mail
 from parley.notifications.models import Letter, Notification
@@ -40,13 +41,14 @@ def write_news(notification_id: str, business_id: str) -> None:
     )
     if notification is None:
         return
-    address, choices = f"{settings.PUBLIC_URL}{notification.link}", reverse("notification_settings")
+    address = from_outside(notification.link, notification.business_id)
+    choices = from_outside(reverse("notification_settings"), notification.business_id)
     with transaction.atomic():
         write(
             notification.audience("email").select_related("user"),
             f"news {notification.id}",
             notification.title,
-            f"{notification.title}\n{notification.words}\n\nSee it in Parley:\n{address}\n"
+            f"{notification.title}\n{notification.words}\n\nSee it in Parley:\n{settings.PUBLIC_URL}{address}\n"
             f"\n-- \nChoose what you’re told: {settings.PUBLIC_URL}{choices}\n",
         )
 

@@ -26,6 +26,7 @@ from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 from pywebpush import WebPusher
 
+from parley.businesses.access import from_outside
 from parley.notifications import push_services, vapid
 from parley.notifications.choices import WORDS
 from parley.notifications.models import Notification, PushSubscription
@@ -91,7 +92,7 @@ def push_to_browser(subscription_id: str, notification_id: str, business_id: str
         {
             "title": notification.title,
             "body": words,
-            "url": notification.link,
+            "url": from_outside(notification.link, notification.business_id),
             "tag": f"{notification.kind} {about}",
         },
         urgent=notification.kind == Notification.Kind.TEXT,

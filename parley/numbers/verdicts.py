@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from parley.businesses.access import from_outside
 from parley.carriers.base import Reason, Verification
 from parley.live.nudges import nudge
 from parley.notifications.telling import News, tell_managers
@@ -105,7 +106,7 @@ def reject(
                 email_subject=subject,
                 email_body=(
                     f"Carriers sent back the registration of {name}. They said:\n\n{said}\n\n"
-                    f"{next_step} Everything you typed is kept:\n{settings.PUBLIC_URL}{ADDRESS}\n"
+                    f"{next_step} Everything you typed is kept:\n{page_of(registration)}\n"
                 ),
                 trouble=True,
             ),
@@ -130,7 +131,7 @@ def _approve(registration: Registration, known: dict[str, Any], now: datetime) -
                 email_body=(
                     f"Carriers approved the number of {registration.business.name}: {shown}\n\n"
                     "Texts to your clients leave from it from now on, and what they answer lands in your Inbox.\n"
-                    f"{settings.PUBLIC_URL}{ADDRESS}\n"
+                    f"{page_of(registration)}\n"
                 ),
             ),
         )
@@ -147,6 +148,11 @@ def submission(registration: Registration) -> QuerySet[Registration]:
     return Registration.objects.filter(
         pk=registration.pk, business_id=registration.business_id, submissions=registration.submissions
     )
+
+
+def page_of(registration: Registration) -> str:
+    """Where an email about it leads."""
+    return settings.PUBLIC_URL + from_outside(ADDRESS, registration.business_id)
 
 
 def news_key(registration: Registration, what: str) -> str:

@@ -21,7 +21,7 @@ from parley.notifications.telling import News, tell_managers
 from parley.numbers import provisioning
 from parley.numbers.models import PhoneNumber, Registration
 from parley.numbers.timeline import MOST_DAYS
-from parley.numbers.verdicts import ADDRESS, news_key, settle, submission
+from parley.numbers.verdicts import ADDRESS, news_key, page_of, settle, submission
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def _tell_overdue(now: datetime) -> None:
                         "carriers have not decided, though they say they need no longer. There is nothing for you to "
                         "do: we keep asking, and tell you the day they answer. Until then texts leave from a shared "
                         "number.\n"
-                        f"{settings.PUBLIC_URL}{ADDRESS}\n"
+                        f"{page_of(registration)}\n"
                     ),
                     trouble=True,
                 ),

@@ -11,8 +11,10 @@ from django.core.cache import cache
 from django.test import Client as Browser
 from django.utils import timezone
 
+from parley.businesses.access import from_outside
 from parley.businesses.models import Business, Member, User
 from parley.businesses.tasks import forget_unproven_sign_ups
+from parley.messaging.sending import conversation_with
 from tests.businesses.conftest import Post
 from tests.people import PASSWORD, House
 from tests.waiting import free_ports
@@ -222,6 +224,22 @@ def test_nobody_switches_to_a_business_of_others(client: Browser, juniper: House
     for wanted in (str(juniper.business.pk), "nonsense", ""):
         assert client.post("/switch", {"business": wanted}).status_code == 404
     assert "Juniper" not in client.get("/settings/business").content.decode()
+
+
+def test_a_link_from_outside_arrives_in_the_right_business(
+    client: Browser, juniper: House, alder: House
+) -> None:
+    Member.objects.create(business=alder.business, user=juniper.owner.user, role="staff")
+    address = from_outside(f"/inbox/{conversation_with(alder.client()).pk}", alder.business.pk)
+    client.force_login(juniper.owner.user)
+    page = client.get(address, follow=True)
+    assert page.status_code == 200
+    assert "Alder Physio" in page.content.decode()
+    # Who is not of that business finds nothing, and stays where they were.
+    client.force_login(juniper.staff.user)
+    assert client.get(address, follow=True).status_code == 404
+    assert "Juniper" in client.get(from_outside("/inbox", alder.business.pk), follow=True).content.decode()
+    assert client.get("/inbox?in=nonsense", follow=True).status_code == 200
 
 
 def test_who_has_one_business_pays_nothing_for_the_switch(

@@ -92,7 +92,7 @@ def test_a_text_becomes_a_notification_of_a_browser_that_was_allowed(
     assert push == {
         "title": "(503) 555-0118",
         "body": "Running about 10 min late 🙈",
-        "url": f"/inbox/{conversation.id}",
+        "url": f"/inbox/{conversation.id}?in={juniper.business.pk}",
         "tag": f"text {conversation.id}",
     }
     service = Delivery(page, web.url)

@@ -55,7 +55,7 @@ def test_news_reaches_every_browser_of_every_member_and_nobody_elses(
     shown = {
         "title": "Maya Okafor",
         "body": "Running late",
-        "url": f"/inbox/{message.conversation_id}",
+        "url": f"/inbox/{message.conversation_id}?in={message.business_id}",
         "tag": f"text {message.conversation_id}",
     }
     assert laptop.got() == phone.got() == jules.got() == [shown]
@@ -72,8 +72,8 @@ def test_choices_and_roles_and_assignees_hold_for_pushes(juniper: House, device:
     told(juniper, title="Not by push", kind="failed", member=juniper.owner)
     work(juniper)
     assert [(n["title"], n["body"], n["url"]) for n in nora.got()] == [
-        ("Hers", "Open Parley to read the text.", "/notifications"),
-        ("The number", "Running late", "/settings/sms"),
+        ("Hers", "Open Parley to read the text.", f"/notifications?in={juniper.business.pk}"),
+        ("The number", "Running late", f"/settings/sms?in={juniper.business.pk}"),
     ]
     assert jules.got() == []
 

@@ -189,3 +189,7 @@ document.addEventListener("click", async (e) => {
 document.addEventListener("parley:change", (e) => {
   if (!e.detail.conversations.length) htmx.trigger("#texting", "refresh");
 });
+/* Whoever comes back to the page wants to know now: the server asks the carriers then. */
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") htmx.trigger("#texting", "refresh");
+});

@@ -55,7 +55,7 @@ async function open(url) {
   const there = windows.find((w) => new URL(w.url).pathname === url.pathname) ?? windows[0];
   if (!there) return clients.openWindow(url.href);
   await there.focus();
-  return there.url === url.href ? there : there.navigate(url.href);
+  return new URL(there.url).pathname === url.pathname ? there : there.navigate(url.href);
 }
 
 /* The browser has changed its subscription: the server must know before the next push. */
