@@ -297,7 +297,8 @@ def _texts(registration: Registration) -> Iterator[Finding]:
     if not sample:
         yield Finding("sample", True, "Write one text you’d send.")
         return
-    names = [name for name in (registration.trade_name.strip(), registration.legal_name.strip()) if name]
+    known_as = (registration.trade_name, registration.business.name, registration.legal_name)
+    names = [name.strip() for name in known_as if name.strip()]
     if names and not any(_bare(name, registration.business.country) in _plain(sample) for name in names):
         yield Finding(
             "sample",
