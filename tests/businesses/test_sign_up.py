@@ -16,6 +16,7 @@ from parley.businesses.models import Business, Member, User
 from parley.businesses.tasks import forget_unproven_sign_ups
 from parley.messaging.sending import conversation_with
 from tests.businesses.conftest import Post
+from tests.inbox.conftest import FRAME, SIGNED_IN
 from tests.people import PASSWORD, House
 from tests.waiting import free_ports
 
@@ -246,8 +247,8 @@ def test_who_has_one_business_pays_nothing_for_the_switch(
     client: Browser, juniper: House, django_assert_num_queries
 ) -> None:
     client.force_login(juniper.owner.user)
-    with django_assert_num_queries(6):
-        page = client.get("/settings").content.decode()
+    with django_assert_num_queries(SIGNED_IN + FRAME + 1):
+        page = client.get("/clients").content.decode()
     assert 'action="/switch"' not in page
 
 

@@ -53,7 +53,7 @@ def test_owners_and_admins_are_told_once_however_often_it_is_told(
         {
             "title": "Your number is ready",
             "body": "(855) 555-0142 can text now.",
-            "url": "/settings/sms",
+            "url": f"/settings/sms?in={juniper.business.pk}",
             "tag": f"number {juniper.business.notifications.get().id}",
         }
     ]
