@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ from typing import Any
 import pytest
 from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
+from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from parley.carriers.base import Doubt
+from parley.notifications.models import Letter
 from parley.numbers import provisioning
 from parley.numbers.models import PhoneNumber, Registration
 from parley.numbers.provisioning import (
@@ -127,12 +131,27 @@ def test_the_picture_comes_first(juniper: House) -> None:
 
 
 def test_parley_jobs_does_it(transactional_db: None, tmp_path: Path, draft: Registration) -> None:
+    """The real worker, from the form to the owner's letter box."""
     world = World(tmp_path)
+    desk = Desk(world)
+
+    def letters() -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{world.mailbox_url}/api/mails", timeout=10) as answer:
+            return list(json.loads(answer.read())["mails"])
+
     try:
         world.start("sandbox", "jobs")
         submit(draft)
         until(lambda: again(draft).status == "in_review", 30, what="the registration in review")
-        assert_one(Desk(world), draft)
+        assert_one(desk, draft)
+        desk.approve(draft)
+        for _ in range(2):
+            app.configure_task("ask_carriers").defer(timestamp=0)
+            until(lambda: again(draft).status == "approved", 30, what="the approval")
+        until(lambda: Letter.objects.filter(state="sent").exists(), 30, what="the letter sent")
+        [letter] = letters()
+        assert letter["recipients"] == ["nora@juniper.example"]
+        assert letter["subject"].startswith("Your texting number is ready: (8")
     finally:
         world.close()
 
