@@ -108,6 +108,8 @@ function merge(parent, elements, { descending = false, within = "[data-key]", pa
   for (const el of elements) {
     const old = document.getElementById(el.id);
     if (old && bare(old).isEqualNode(el) && old.parentElement === parent) continue;
+    /* Somebody has tapped it and the answer is under way: htmx drops an answer whose element is gone. */
+    if (old?.classList.contains("htmx-request")) continue;
     if (old && old.dataset.key === el.dataset.key && old.parentElement === parent) {
       old.replaceWith(el);
     } else {
