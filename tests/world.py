@@ -182,6 +182,10 @@ class World:
 @contextlib.contextmanager
 def a_world(folder: Path, *names: str, patience: float = 0.05) -> Iterator[World]:
     world = World(folder, patience)
+    # Emptying the database between tests leaves procrastinate's tables: jobs of other tests would be done first.
+    if "jobs" in names:
+        with connections["default"].cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
     try:
         world.start(*names)
         yield world

@@ -88,6 +88,7 @@ def test_from_signing_up_to_a_team_of_two(visit: Visit, web_post: Post) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Ida Marlow")).to_be_visible()
 
+    page.wait_for_load_state("load")
     page.get_by_role("link", name="Settings").click()
     expect(page.get_by_label("Business name")).to_have_value("Marlow Books")
     page.get_by_role("link", name="Team").click()
@@ -100,6 +101,7 @@ def test_from_signing_up_to_a_team_of_two(visit: Visit, web_post: Post) -> None:
     other.get_by_label("Password").fill(PASSWORD)
     other.get_by_role("button", name="Join").click()
     expect(other.get_by_text("Welcome to Marlow Books")).to_be_visible()
+    other.wait_for_load_state("load")
     other.get_by_role("link", name="Settings").click()
     expect(other.get_by_role("link", name="Sign-in and security")).to_be_visible()
     expect(other.get_by_role("link", name="Team")).to_have_count(0)

@@ -134,7 +134,9 @@ export function compose(form, { sent }) {
   }
 
   function render() {
-    list.replaceChildren(...waiting(id).map((message) => {
+    /* Its nudge may come before the answer to our own request: then the thread shows it already. */
+    const there = (message) => $(`#messages > [data-client-key="${message.key}"]`);
+    list.replaceChildren(...waiting(id).filter((message) => !there(message)).map((message) => {
       const li = $("#pending-message").content.firstElementChild.cloneNode(true);
       $(".bubble", li).textContent = message.body;
       $(".receipt span", li).textContent = busy.has(message.key) ? "Sending" : "Waiting to send";
@@ -195,7 +197,7 @@ export function compose(form, { sent }) {
     subject.focus();
     return true;
   };
-  compose.arrived = dress;
+  compose.arrived = () => { dress(); render(); };
 
   /* What the server put there (words that were refused, or that are to go by email) is newer than a draft. */
   const kept = load(draftOf(id));
