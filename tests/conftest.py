@@ -28,11 +28,20 @@ def alder(db: None) -> House:
     return make_house("Alder Physio", "+18555550167", time_zone="America/Toronto", country="CA")
 
 
-@pytest.fixture
-def web(transactional_db: None, tmp_path: Path) -> Iterator[World]:
-    """A real `parley web` on the test database."""
-    with a_world(tmp_path, "web") as world:
+@pytest.fixture(scope="module")
+def _web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with a_world(tmp_path_factory.mktemp("web"), "web") as world:
         yield world
+
+
+@pytest.fixture
+def web(transactional_db: None, _web: World) -> Iterator[World]:
+    """A real `parley web` on the test database. One process serves a module: starting it takes seconds."""
+    if not _web.running("web"):
+        _web.start("web")
+    yield _web
+    # Before the database is emptied, for the loops would go on reading it.
+    _web.stop_all_but("web")
 
 
 @pytest.fixture

@@ -114,9 +114,14 @@ class World:
             child.kill()
             child.wait(10)
 
-    def close(self) -> None:
+    def stop_all_but(self, *names: str) -> None:
+        """What a test started beside these."""
         for name in list(self._children)[::-1]:
-            self.stop(name)
+            if name not in names:
+                self.stop(name)
+
+    def close(self) -> None:
+        self.stop_all_but()
 
     def _up(self, name: str, url: str) -> bool:
         log = self.folder / f"{name}.log"

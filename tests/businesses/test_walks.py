@@ -90,6 +90,7 @@ def test_from_signing_up_to_a_team_of_two(visit: Visit, web_post: Post) -> None:
 
     page.wait_for_load_state("load")
     page.get_by_role("link", name="Settings").click()
+    page.get_by_role("link", name="Business", exact=True).click()
     expect(page.get_by_label("Business name")).to_have_value("Marlow Books")
     page.get_by_role("link", name="Team").click()
     page.get_by_label("Email").fill("ben@marlow.example")
