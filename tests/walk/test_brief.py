@@ -87,6 +87,9 @@ def test_sentence_by_sentence(demo: World, chromium: Browser) -> None:
     # "Can I link my cellphone or landline? No." "You cannot choose a specific area code."
     expect(page.get_by_role("main")).to_contain_text("You can’t choose an area code")
     expect(page.get_by_role("main")).to_contain_text("a cellphone or landline can’t be linked")
+    # "Are there message limits? Your SMS usage is subject to quota limits."
+    page.get_by_text("Are there message limits?").click()
+    expect(page.get_by_text("comes with 500 segments a month")).to_be_visible()
     enter_details(page)
     page.get_by_role("button", name="Save and continue").click()
 
