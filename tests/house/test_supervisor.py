@@ -33,9 +33,10 @@ def test_guests_come_first_then_steps_then_programs(tiny: Tiny) -> None:
         programs={"web": f"print('web here'); {WEB}"},
     )
     run.says("everything answers")
-    said = [line for line in run.output.splitlines() if "|" in line]
-    assert [line.split("|")[1].strip() for line in said[-3:]] == ["first step", "second step", "web here"]
-    assert "guest   | guest here" in said
+    run.says("guest here")
+    said = [line.split("|")[1].strip() for line in run.output.splitlines() if "|" in line]
+    # Nobody waits for a guest without a health address: its words come when it is awake.
+    assert [words for words in said if words != "guest here"] == ["first step", "second step", "web here"]
 
 
 def test_ctrl_c_stops_everything_it_started_and_nothing_else(tiny: Tiny, start: Callable[..., Run]) -> None:

@@ -194,6 +194,31 @@ async def test_a_system_number_answers_for_whom_the_handset_knows_it_by(
     assert not await alder.business.messages.aexists()
 
 
+async def test_an_answer_that_could_mean_several_is_put_into_nobodys_inbox(
+    answer: Answer, juniper: House, alder: House
+) -> None:
+    system = await sync_to_async(shared)(SYSTEM)
+    await wait_for_approval(juniper)
+    await Route.objects.acreate(
+        number=system, phone=MAYA, business=juniper.business, holds="shared", used_at=timezone.now()
+    )
+    await answer("Yes please", SYSTEM)
+    assert not await Message.objects.filter(direction="in").aexists()
+    assert len(await run_jobs()) == 1
+
+
+async def test_a_late_answer_to_the_system_number_is_answered_from_it(answer: Answer, juniper: House) -> None:
+    system = await sync_to_async(shared)(SYSTEM)
+    await Route.objects.acreate(
+        number=system, phone=MAYA, business=juniper.business, holds="conversation", used_at=timezone.now()
+    )
+    await switch(juniper, mode="do_not_reply")
+    await answer("Hello?", SYSTEM)
+    [said] = await run_jobs()
+    # Not from the business's own number, which this person never wrote to.
+    assert said.number_id == system.pk != juniper.number.pk
+
+
 @pytest.mark.parametrize("lost", [{"plan_id": "free"}, {"country": "GB"}, {"texting": False}])
 async def test_a_business_that_may_not_is_not_read(
     answer: Answer, juniper: House, lost: dict[str, Any]

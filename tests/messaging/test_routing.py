@@ -166,6 +166,17 @@ def test_an_automatic_text_never_takes_a_number_that_another_business_talks_on(
     assert Route.objects.get().business == alder.business
 
 
+def test_of_two_crowded_numbers_the_one_that_nobody_talks_on_is_shared(juniper: House, alder: House) -> None:
+    talked, told = shared("+18885550101"), shared("+18885550102")
+    long_ago = timezone.now() - timedelta(days=9)
+    for number, holds, used_at in ((talked, "conversation", long_ago), (told, "alone", timezone.now())):
+        Route.objects.create(
+            number=number, phone=PHONE, business=alder.business, holds=holds, used_at=used_at
+        )
+    put(juniper, "off")
+    assert send(juniper, juniper.client(phone=PHONE), TRANSACTIONAL).number == told
+
+
 @pytest.mark.parametrize("change", ["paused", "releasing_at", "released_at", "approved_at"])
 def test_a_number_that_is_not_fit_is_not_taken(juniper: House, change: str) -> None:
     value: object = {"paused": "The carrier is away.", "approved_at": None}.get(change, timezone.now())
