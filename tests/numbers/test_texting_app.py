@@ -15,6 +15,7 @@ from parley.businesses.models import Business
 from parley.numbers.forms import LARGEST_PICTURE
 from parley.numbers.models import PhoneNumber, Registration
 from tests.inbox.conftest import SIGNED_IN, SignIn
+from tests.numbers import carrier
 from tests.numbers.test_sms_settings import read, text_of, without_number
 from tests.people import House
 
@@ -22,27 +23,8 @@ HTMX = {"HTTP_HX_REQUEST": "true"}
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 SENT_AT = datetime(2026, 11, 11, 18, 44, tzinfo=UTC)
 
-ANSWERS: dict[str, Any] = {
-    "country": "US",
-    "legal_name": "Juniper Hair Studio LLC",
-    "business_type": "llc",
-    "registration_number": "84-3190000",
-    "website": "https://juniperhair.example",
-    "street": "1418 SE Alder Street",
-    "city": "Portland",
-    "region": "OR",
-    "postal_code": "97214",
-    "contact_first_name": "Nora",
-    "contact_last_name": "Kim",
-    "contact_role": "Owner",
-    "contact_email": "nora@juniperhair.example",
-    "contact_phone": "(503) 555-0190",
-    "uses": ["appointments", "conversations"],
-    "volume": "1000",
-    "sample": "Hi Maya, this is Juniper Hair Studio. See you Thursday at 2:30 PM. Reply STOP to stop texts.",
-    "opt_in": "web_form",
-    "agreed": "on",
-}
+# What a browser posts where carriers have nothing against it.
+ANSWERS: dict[str, Any] = carrier.ANSWERS | {"country": "US", "volume": "1000", "agreed": "on"}
 
 
 @pytest.fixture
