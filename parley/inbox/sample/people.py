@@ -28,6 +28,7 @@ BUSINESS = "Juniper Hair Studio"
 SYSTEM = ("+18885550150", "+18885550151", "+18885550152", "+18885550153")
 MARKETING = ("+18445550160",)
 
+# What Juniper once told the carriers.
 JUNIPER_REGISTERED: dict[str, Any] = {
     "legal_name": "Juniper Hair Studio LLC",
     "business_type": "llc",
@@ -49,6 +50,7 @@ JUNIPER_REGISTERED: dict[str, Any] = {
     "opt_in": "web_form",
     "agreed": True,
 }
+
 # A second business, which has not begun to text. One of its clients is Juniper's too: two businesses that text the
 # same person do so from different numbers.
 HARBOUR = "Harbour Physio"
