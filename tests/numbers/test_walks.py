@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from parley.businesses.models import Business
 from parley.live.nudges import nudge
 from parley.numbers.models import Registration
 from tests.browser import LOOKS, Visit, assert_accessible
@@ -43,7 +44,9 @@ def test_on_and_off_by_the_labels_people_are_told(visit: Visit, juniper: House) 
     page.get_by_role("link", name="SMS Settings").click()
     page.get_by_role("radio", name="Calls and Texting").check()
     page.get_by_role("link", name="Open app settings").click()
-    page.get_by_role("navigation", name="App").get_by_role("link", name="Texting").click()
+    # The menu's only link leads to this very page: the switch must not be turned on the one that is being left.
+    with page.expect_navigation():
+        page.get_by_role("navigation", name="App").get_by_role("link", name="Texting").click()
     page.get_by_role("switch", name="Texting", exact=True).check()
     expect(page.get_by_text("Texting is off.")).to_be_hidden()
     page.get_by_role("switch", name="Turn on two way texting").check()
@@ -85,6 +88,18 @@ def test_on_and_off_by_the_labels_people_are_told(visit: Visit, juniper: House) 
     expect(page.get_by_text("Saved. Texts are one way now.")).to_be_visible()
     juniper.business.refresh_from_db()
     assert (juniper.business.mode, juniper.business.two_way) == ("do_not_reply", True)
+
+
+def test_a_switch_turned_before_the_scripts_came_is_saved(visit: Visit, juniper: House) -> None:
+    without_number(juniper, texting=False)
+    page = visit("/settings", juniper.owner.user)
+    waiting: list[Route] = []
+    page.route("**/htmx.min*.js", lambda route: waiting.append(route))
+    page.goto("/apps/texting", wait_until="commit")
+    page.get_by_role("switch", name="Texting", exact=True).check()
+    waiting[0].continue_()
+    expect(page.get_by_text("Texting is off.")).to_be_hidden()
+    until(lambda: Business.objects.get(pk=juniper.business.pk).texting)
 
 
 def test_a_draft_saves_itself_and_survives_being_offline(visit: Visit, juniper: House) -> None:

@@ -81,7 +81,8 @@ def test_sentence_by_sentence(demo: World, chromium: Browser) -> None:
     to_sms_settings(page)
     page.get_by_role("radio", name="Texting", exact=True).check()
     page.get_by_role("link", name="Open app settings").click()
-    page.get_by_role("navigation", name="App").get_by_role("link", name="Texting").click()
+    with page.expect_navigation():
+        page.get_by_role("navigation", name="App").get_by_role("link", name="Texting").click()
     page.get_by_role("switch", name="Texting", exact=True).check()
     page.get_by_role("switch", name="Turn on two way texting").check()
     # "Can I link my cellphone or landline? No." "You cannot choose a specific area code."

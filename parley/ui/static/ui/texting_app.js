@@ -193,3 +193,11 @@ document.addEventListener("parley:change", (e) => {
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") htmx.trigger("#texting", "refresh");
 });
+
+/* A switch that was turned before htmx listened is sent now: it must never stand at what was not saved. htmx begins in
+   a timer of its own, set before this one. */
+setTimeout(() => {
+  for (const turned of document.querySelectorAll("#texting .switch")) {
+    if (turned.checked !== turned.defaultChecked) turned.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+});
