@@ -121,12 +121,18 @@ class Business(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     if TYPE_CHECKING:
-        from parley.clients.models import Client
+        from parley.clients.models import Client, Consent, Handset
         from parley.messaging.models import Attachment, Conversation, Message
         from parley.notifications.models import Letter, Notification
         from parley.numbers.models import PhoneNumber, Registration
+        from parley.quota.models import Balance, Entry, Order
 
         registration: Registration
+        balance: Balance
+        consents: RelatedManager[Consent]
+        handsets: RelatedManager[Handset]
+        entries: RelatedManager[Entry]
+        orders: RelatedManager[Order]
         members: RelatedManager[Member]
         invitations: RelatedManager[Invitation]
         clients: RelatedManager[Client]

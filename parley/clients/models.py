@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Case, Func, Q, Value, When
 from django.db.models.functions import Concat, Lower, Right
 
-from parley.businesses.models import initials
+from parley.businesses.models import Business, initials
 from parley.businesses.tenancy import BusinessOwned, tenant_target
 from parley.sms.numbers import pretty
 
@@ -56,8 +56,18 @@ class Client(BusinessOwned):
     tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     good_to_know = models.TextField(blank=True, max_length=2000)
     since = models.DateField(null=True, blank=True)
-    texting = models.CharField(max_length=8, choices=Texting.choices, default=Texting.OK)
+    texting = models.CharField(
+        max_length=8,
+        choices=Texting.choices,
+        default=Texting.OK,
+        help_text="What `Handset` says of their number, kept here by the database.",
+    )
     texting_changed_at = models.DateTimeField(null=True, blank=True)
+    postal_code = models.CharField(max_length=10, blank=True, help_text="ZIP or postal code, as written.")
+    region = models.CharField(max_length=2, blank=True, help_text="State or province, two letters.")
+    time_zone = models.CharField(
+        max_length=64, blank=True, help_text="IANA name; only where they told the business."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     # "~" sorts after every letter in the C collation: people without a name come last.
@@ -137,3 +147,126 @@ class Client(BusinessOwned):
     @property
     def tint(self) -> str:
         return TINTS[self.id.int % len(TINTS)]
+
+
+class Consent(models.Model):
+    """One line of the ledger: what a client agreed to or refused. Appended, never changed (the database refuses it).
+
+    It belongs to the number, not to the card: it outlives the card, and holds again for a new card with the number.
+    So it refers to nobody by a key that could go away: it names them. Kept five years and longer: who sends
+    carries the proof (field.md 4.2, row 9).
+    """
+
+    class Category(models.TextChoices):
+        ALL = "all", "All texts"
+        SERVICE = "service", "Service texts"
+        MARKETING = "marketing", "Marketing"
+
+    class Says(models.TextChoices):
+        AGREED = "agreed", "Agreed"
+        REFUSED = "refused", "Opted out"
+        DOUBTFUL = "doubtful", "May have opted out"
+        MEANT_ELSE = "meant_else", "Meant something else"
+
+    class How(models.TextChoices):
+        TEXT = "text", "By text"
+        CARRIER = "carrier", "The carrier said so"
+        IN_PERSON = "in_person", "In person"
+        BY_PHONE = "by_phone", "By phone"
+        BY_EMAIL = "by_email", "By email"
+        WEB_FORM = "web_form", "On a web form"
+        ON_PAPER = "on_paper", "On paper"
+        UNANSWERED = "unanswered", "Nobody said otherwise within a day"
+        MEMBER = "member", "Somebody of the team decided"
+
+    # What a member was told or decided may be taken back by a member; what the client texted only by the client.
+    BY_TEAM = (How.IN_PERSON, How.BY_PHONE, How.BY_EMAIL, How.ON_PAPER, How.MEMBER)
+
+    id = models.BigAutoField(primary_key=True)
+    business = models.ForeignKey(Business, on_delete=models.PROTECT, related_name="consents", db_index=False)
+    phone = models.CharField(max_length=16, help_text="The client's number, E.164.")
+    category = models.CharField(max_length=9, choices=Category.choices)
+    says = models.CharField(max_length=10, choices=Says.choices)
+    how = models.CharField(max_length=10, choices=How.choices)
+    words = models.TextField(blank=True, help_text="What they wrote or said, or the words they agreed to.")
+    our_number = models.CharField(max_length=16, blank=True, help_text="The number they wrote to, E.164.")
+    by_id = models.UUIDField(null=True, help_text="The member who recorded it.")
+    by_name = models.CharField(max_length=120, blank=True)
+    source = models.CharField(
+        max_length=120, blank=True, help_text="The event it came by: the same event is one line."
+    )
+    said_at = models.DateTimeField(help_text="When the client said it.")
+    recorded_at = models.DateTimeField(help_text="When Parley acted on it, by the database's clock.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["business", "source"], condition=~Q(source=""), name="consent_once_per_event"
+            )
+        ]
+        indexes = [
+            models.Index("business", "phone", "id", name="consent_of_number"),
+            models.Index(
+                "business",
+                models.F("id").desc(),
+                name="opt_outs",
+                condition=Q(says__in=["refused", "doubtful"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Consent {self.id}"
+
+
+class Handset(models.Model):
+    """What holds now for one client's number: the sum of its ledger, and whether texts reach it at all.
+
+    Every gate of the road out asks this row. Written only together with the ledger (`consent.record`), or by what
+    carriers say of the number.
+    """
+
+    class Service(models.TextChoices):
+        WELCOME = "", "Welcome"
+        REFUSED = "refused", "Opted out"
+        DOUBTFUL = "doubtful", "May have opted out"
+
+    class Marketing(models.TextChoices):
+        NEVER_ASKED = "", "Never asked"
+        AGREED = "agreed", "Agreed"
+        REFUSED = "refused", "Opted out"
+        DOUBTFUL = "doubtful", "May have opted out"
+
+    class Reach(models.TextChoices):
+        FINE = "", "Gets texts"
+        LANDLINE = "landline", "Landline"
+        INVALID = "invalid", "Not a working number"
+        UNREACHABLE = "unreachable", "Out of reach lately"
+
+    id = models.BigAutoField(primary_key=True)
+    business = models.ForeignKey(Business, on_delete=models.CASCADE, related_name="handsets", db_index=False)
+    phone = models.CharField(max_length=16, help_text="E.164")
+    service = models.CharField(max_length=8, choices=Service.choices, blank=True, db_default="")
+    marketing = models.CharField(max_length=8, choices=Marketing.choices, blank=True, db_default="")
+    service_by = models.BigIntegerField(null=True, help_text="The ledger's line that says so.")
+    marketing_by = models.BigIntegerField(null=True, help_text="The ledger's line that says so.")
+    doubt_ends_at = models.DateTimeField(
+        null=True, help_text="From then on, what was doubtful counts as refused."
+    )
+    reach = models.CharField(max_length=11, choices=Reach.choices, blank=True, db_default="")
+    misses = models.PositiveSmallIntegerField(
+        db_default=0, help_text="Texts in a row that the network could not place (30005)."
+    )
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["business", "phone"], name="handset_once")]
+        indexes = [
+            models.Index(
+                "doubt_ends_at",
+                name="doubts_to_end",
+                condition=Q(service="doubtful") | Q(marketing="doubtful"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Handset {self.id}"

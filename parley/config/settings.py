@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "parley.notifications",
     "parley.numbers",
+    "parley.quota",
     "parley.clients",
     "parley.messaging",
     "parley.inbox",

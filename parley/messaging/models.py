@@ -198,6 +198,11 @@ class Message(BusinessOwned):
     client_key = models.UUIDField(
         null=True, blank=True, help_text="The page's own id: a second POST of it is the same message."
     )
+    why = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="What was decided when it was written, and by which rows: see messaging.why.",
+    )
     at = models.DateTimeField(help_text="Its place in the conversation.")
     changed_at = models.DateTimeField(help_text="When its state last changed.")
 
@@ -307,12 +312,20 @@ class Outbox(models.Model):
     past = models.BooleanField(
         default=False, help_text="A member let it go ahead of a text that is in doubt."
     )
+    confirms = models.BooleanField(
+        db_default=False, help_text="It says that somebody was opted out: the one text that may follow."
+    )
+    closes_at = models.DateTimeField(
+        null=True, help_text="Marketing must not reach the client from then on: the window of `run_at` ends."
+    )
 
     class Meta:
         indexes = [
             models.Index("number", "priority", "message", name="lane"),
-            # R3: the texts of one pair leave in order, so an older one that waits holds back the younger.
-            models.Index("number", "recipient", "message", name="lane_pair"),
+            # R3: the texts of one pair leave in order, so an older one that waits holds back the younger. The
+            # recipient comes first, so that all that waits for somebody who opts out is found too.
+            models.Index("recipient", "number", "message", name="recipient_queue"),
+            models.Index("closes_at", name="windows_to_close", condition=Q(closes_at__isnull=False)),
         ]
 
 

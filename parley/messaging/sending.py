@@ -18,6 +18,7 @@ from parley.live.nudges import nudge, wake_texts
 from parley.messaging import routing
 from parley.messaging.models import Conversation, Lane, Message, Outbox
 from parley.numbers.models import PhoneNumber
+from parley.quota import ledger
 from parley.sms import segments
 from parley.sms.numbers import is_toll_free
 
@@ -26,20 +27,27 @@ LONGEST_TEXT = 1600
 LONGEST_EMAIL = 100_000
 LONGEST_SUBJECT = 200
 
+# How the meter calls the kinds.
+USED_FOR: dict[str, ledger.Kind] = {
+    Message.Kind.DIRECT: "direct",
+    Message.Kind.TRANSACTIONAL: "automatic",
+    Message.Kind.MARKETING: "marketing",
+}
 PRIORITY = {Message.Kind.DIRECT: 0, Message.Kind.TRANSACTIONAL: 1, Message.Kind.MARKETING: 2}
 
 
 class CannotSend(Exception):
     """Nothing was sent. `field` is the form field to say it at (body, subject, channel, contact), `words` say why.
 
-    `settings`: what is missing is mended in the settings of texting.
+    `settings`: what is missing is mended in the settings of texting; `buy`: by buying texts.
     """
 
-    def __init__(self, field: str, words: str, *, settings: bool = False) -> None:
+    def __init__(self, field: str, words: str, *, settings: bool = False, buy: bool = False) -> None:
         super().__init__(words)
         self.field = field
         self.words = words
         self.settings = settings
+        self.buy = buy
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +242,8 @@ def _write(
         at=now,
         changed_at=now,
     )
+    if number is not None:
+        _pay(business, message)
     message.save(force_insert=True)
     if number is not None:
         queue(message, number)
@@ -243,6 +253,20 @@ def _write(
         send_email.defer(message_id=str(message.id), business_id=str(message.business_id))
     nudge(business.id, [conversation.id])
     return message
+
+
+def _pay(business: Business, message: Message) -> None:
+    """The balance is held from here to the commit, so this comes late. Raises CannotSend."""
+    try:
+        spent = ledger.debit(business, message.id, USED_FOR[message.kind], message.segments)
+    except ledger.NoTexts as none:
+        raise CannotSend("channel", none.words, buy=True) from None
+    message.why["quota"] = {
+        "entry": spent.entry,
+        "monthly": spent.monthly,
+        "bought": spent.bought,
+        "left": spent.left,
+    }
 
 
 def queue(message: Message, number: PhoneNumber) -> None:

@@ -1,0 +1,171 @@
+"""The consent ledger: the one place where what a client agreed to or refused is written down.
+
+A line and what follows from it (`Handset`) are written together, behind the lock of rule R6: whoever hands a text to
+a carrier holds that lock, shared, from before the claim until the request is out. So once a refusal is committed and
+answered, no request for that number begins.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from parley.businesses.models import Business, Member
+from parley.clients.models import Consent, Handset
+
+Category, Says, How = Consent.Category, Consent.Says, Consent.How
+
+# How long a doubtful opt-out waits for a member's answer before it counts as one.
+DOUBT_LASTS = timedelta(days=1)
+
+# The first half of the two-part key of the advisory lock of R6; any constant that no other lock uses.
+LOCK = 7_412
+# The second half, of a row that has these two.
+LOCK_KEY = "hashtext({business}::text || {phone})"
+HOLD_BACK = (
+    f"SELECT pg_advisory_xact_lock({LOCK}, {LOCK_KEY.format(business='%(business)s', phone='%(phone)s')})"
+)
+
+# One line and what follows from it. Nothing happens if its event (`source`) is in the ledger already.
+APPEND = """
+    WITH line AS (
+        INSERT INTO clients_consent
+            (business_id, phone, category, says, how, words, our_number, by_id, by_name, source, said_at, recorded_at)
+        VALUES (%(business)s, %(phone)s, %(category)s, %(says)s, %(how)s, %(words)s, %(our_number)s, %(by_id)s,
+                %(by_name)s, %(source)s, %(said_at)s, clock_timestamp())
+        ON CONFLICT (business_id, source) WHERE source <> '' DO NOTHING
+        RETURNING *
+    ), was AS (
+        SELECT line.id, h.service, h.marketing,
+               line.category IN ('all', 'service') AS about_service,
+               line.category IN ('all', 'marketing') AS about_marketing,
+               (SELECT c.says FROM clients_consent c
+                WHERE c.business_id = line.business_id AND c.phone = line.phone AND c.id <> line.id
+                  AND c.category IN ('all', 'marketing') AND c.says IN ('agreed', 'refused')
+                ORDER BY c.id DESC LIMIT 1) AS marketing_before
+        FROM line LEFT JOIN clients_handset h ON h.business_id = line.business_id AND h.phone = line.phone
+    ), now AS (
+        SELECT line.*,
+               CASE WHEN NOT was.about_service THEN coalesce(was.service, '')
+                    WHEN line.says = 'refused' THEN 'refused'
+                    WHEN line.says = 'agreed' THEN ''
+                    WHEN line.says = 'doubtful' AND was.service IS DISTINCT FROM 'refused' THEN 'doubtful'
+                    WHEN line.says = 'meant_else' AND was.service = 'doubtful' THEN ''
+                    ELSE coalesce(was.service, '') END AS service,
+               CASE WHEN NOT was.about_marketing THEN coalesce(was.marketing, '')
+                    WHEN line.says = 'refused' THEN 'refused'
+                    WHEN line.says = 'agreed' THEN 'agreed'
+                    WHEN line.says = 'doubtful' AND was.marketing IS DISTINCT FROM 'refused' THEN 'doubtful'
+                    WHEN line.says = 'meant_else' AND was.marketing = 'doubtful' THEN coalesce(was.marketing_before, '')
+                    ELSE coalesce(was.marketing, '') END AS marketing,
+               was.about_service, was.about_marketing
+        FROM line JOIN was ON was.id = line.id
+    )
+    INSERT INTO clients_handset AS h
+        (business_id, phone, service, marketing, service_by, marketing_by, doubt_ends_at, changed_at)
+    SELECT business_id, phone, service, marketing, CASE WHEN about_service THEN id END,
+           CASE WHEN about_marketing THEN id END,
+           CASE WHEN 'doubtful' IN (service, marketing) THEN said_at + %(doubt_lasts)s END, recorded_at
+    FROM now
+    ON CONFLICT (business_id, phone) DO UPDATE
+        SET service = excluded.service, marketing = excluded.marketing,
+            service_by = coalesce(excluded.service_by, h.service_by),
+            marketing_by = coalesce(excluded.marketing_by, h.marketing_by),
+            doubt_ends_at = CASE WHEN 'doubtful' IN (excluded.service, excluded.marketing)
+                                 THEN coalesce(h.doubt_ends_at, excluded.doubt_ends_at) END,
+            changed_at = excluded.changed_at
+    RETURNING coalesce(service_by, marketing_by) AS line, service, marketing
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line to be written: see `Consent` for what its fields mean."""
+
+    business: uuid.UUID
+    phone: str
+    category: str
+    says: str
+    how: str
+    said_at: datetime
+    words: str = ""
+    our_number: str = ""
+    by_id: uuid.UUID | None = None
+    by_name: str = ""
+    source: str = ""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """For `HOLD_BACK` and `APPEND`."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"doubt_lasts": DOUBT_LASTS}
+
+
+class OnlyTheClient(Exception):
+    """They opted out themselves, so nobody else can take it back."""
+
+    words = "They opted out by text, so only they can undo it: by texting START to your number."
+
+
+@transaction.atomic
+def record(
+    business: Business,
+    phone: str,
+    *,
+    category: Consent.Category,
+    says: Consent.Says,
+    how: Consent.How,
+    words: str = "",
+    our_number: str = "",
+    member: Member | None = None,
+    source: str = "",
+    said_at: datetime | None = None,
+) -> bool:
+    """Write one line, and what follows from it. False if its event is in the ledger already.
+
+    Waits until no text for this number is being handed over (R6). Raises OnlyTheClient where a member would undo
+    what the client texted or what a carrier told (field.md 4.1, rule 4). Whoever calls it from above `messaging`
+    wants `messaging.revoking`, which also takes what is queued out of the queue.
+    """
+    line = Line(
+        business=business.id,
+        phone=phone,
+        category=category,
+        says=says,
+        how=how,
+        words=words,
+        our_number=our_number,
+        by_id=member.id if member else None,
+        by_name=str(member) if member else "",
+        source=source,
+        said_at=said_at or timezone.now(),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '10s'")
+        cursor.execute(HOLD_BACK, line.parameters)
+        if says == Says.AGREED and how != How.TEXT and not may_be_undone(business, phone, category):
+            raise OnlyTheClient
+        cursor.execute(APPEND, line.parameters)
+        return cursor.fetchone() is not None
+
+
+def handset(business: Business, phone: str) -> Handset | None:
+    """What holds for the number now; None if it never agreed, refused or failed."""
+    return business.handsets.filter(phone=phone).first()
+
+
+def may_be_undone(business: Business, phone: str, category: Consent.Category) -> bool:
+    """May a member record that this number agreed again? Not over what the client texted, or a carrier told."""
+    known = handset(business, phone)
+    if known is None:
+        return True
+    by = [
+        *([known.service_by] if category != Category.MARKETING and known.service == "refused" else []),
+        *([known.marketing_by] if category != Category.SERVICE and known.marketing == "refused" else []),
+    ]
+    refusals = business.consents.filter(pk__in=[line for line in by if line])
+    return all(line.how in Consent.BY_TEAM for line in refusals)

@@ -1,0 +1,1 @@
+"""A business's texts: the month's, and those it bought."""
