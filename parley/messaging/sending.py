@@ -15,7 +15,7 @@ from django.utils import timezone
 from parley.businesses.models import Business, Member
 from parley.clients.models import Client
 from parley.live.nudges import nudge, wake_texts
-from parley.messaging import routing
+from parley.messaging import routing, why
 from parley.messaging.models import Conversation, Lane, Message, Outbox
 from parley.numbers.models import PhoneNumber
 from parley.quota import ledger
@@ -61,6 +61,7 @@ class Ready:
     body: str
     segments: int
     guaranteed: bool = True
+    rule: str = ""
 
 
 def why_no_texts(client: Client) -> str | None:
@@ -128,7 +129,7 @@ def check(
     except routing.NoNumber as none:
         raise CannotSend("channel", none.words, settings=none.settings) from None
     count = segments.count(body).segments
-    return Ready(channel, sender.number, client.phone, subject, body, count, sender.guaranteed)
+    return Ready(channel, sender.number, client.phone, subject, body, count, sender.guaranteed, sender.rule)
 
 
 def send(
@@ -243,6 +244,7 @@ def _write(
         changed_at=now,
     )
     if number is not None:
+        message.why["number"] = why.number(number, ready.rule)
         _pay(business, message)
     message.save(force_insert=True)
     if number is not None:
@@ -261,12 +263,7 @@ def _pay(business: Business, message: Message) -> None:
         spent = ledger.debit(business, message.id, USED_FOR[message.kind], message.segments)
     except ledger.NoTexts as none:
         raise CannotSend("channel", none.words, buy=True) from None
-    message.why["quota"] = {
-        "entry": spent.entry,
-        "monthly": spent.monthly,
-        "bought": spent.bought,
-        "left": spent.left,
-    }
+    message.why["quota"] = why.quota(spent)
 
 
 def queue(message: Message, number: PhoneNumber) -> None:
