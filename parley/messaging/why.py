@@ -348,8 +348,8 @@ def _now(message: Message) -> Fact:
     refused: RefusedWhy | None = message.why.get("refused")
     state = State(message.state).label
     reason = message.reason or (refused["words"] if refused else "")
-    code = f" (the carrier’s code {message.code})" if message.code and message.code not in reason else ""
-    return Fact("now", message.state, f"{state.rstrip('.')}. {reason}{code}".strip(), message.changed_at)
+    detail = f"Code {message.code}" if message.code else ""
+    return Fact("now", message.state, f"{state.rstrip('.')}. {reason}".strip(), message.changed_at, detail)
 
 
 def _next(message: Message) -> list[Fact]:
