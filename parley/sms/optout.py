@@ -68,7 +68,11 @@ def keyword(text: str) -> Keyword | None:
 
 def wish(text: str) -> Wish | None:
     """What `text` asks for, by a keyword or in plain words, or None."""
-    raise NotImplementedError
+    kind = keyword(text)
+    if kind is None:
+        return None
+    word = _normal(text)
+    return Wish(kind, "all", word, kind == "stop" and word in ("CANCEL", "END", "QUIT"))
 
 
 def _normal(text: str) -> str:
