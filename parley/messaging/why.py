@@ -8,6 +8,7 @@ was decided or the message is older than this:
     quiet     QuietWhy     the window that marketing had to keep to
     quota     QuotaWhy     what it took from which pot
     refused   RefusedWhy   why it was not sent at all
+    confirms  True         it is the one text that says that somebody was opted out
 
 What happened afterwards is not in there: attempts, receipts and refunds have rows of their own. `explain` reads all.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 from zoneinfo import ZoneInfo
 
 from parley.carriers.base import ReceiptStatus
@@ -43,12 +44,15 @@ class NumberWhy(TypedDict):
 
 
 class ConsentWhy(TypedDict):
-    """What `Handset` said (`service`, `marketing`), the ledger's `line` that says so, and what was enough (`basis`)."""
+    """What `Handset` said (`service`, `marketing`), the ledger's `line` that says so, and what was enough (`basis`).
+
+    Without a basis it was enough that nothing had been refused; for marketing, that they had agreed.
+    """
 
     service: str
     marketing: str
     line: int | None
-    basis: str
+    basis: NotRequired[str]
 
 
 class QuietWhy(TypedDict):
@@ -232,13 +236,18 @@ def _numbers(message: Message) -> list[Fact]:
 
 def _consent(message: Message) -> list[Fact]:
     decided: ConsentWhy | None = message.why.get("consent")
-    if decided is None:
+    # What was written before there were reasons, or was not sent, says nothing of it.
+    if decided is None and "number" not in message.why:
         return []
-    words = CONSENT_BASES.get(decided["basis"], "They had not opted out of texts.")
-    line = message.business.consents.filter(pk=decided["line"]).first() if decided["line"] else None
+    basis = "confirms" if "confirms" in message.why else decided and decided.get("basis")
+    basis = basis or ("agreed" if message.kind == Message.Kind.MARKETING else "no_refusal")
+    words = CONSENT_BASES.get(basis, CONSENT_BASES["no_refusal"])
+    line = (
+        message.business.consents.filter(pk=decided["line"]).first() if decided and decided["line"] else None
+    )
     if line is not None and line.phone == message.their_address:
         words = f"{words} {_in_ledger(message, line)}"
-    return [Fact("consent", decided["basis"], words)]
+    return [Fact("consent", basis, words)]
 
 
 def _in_ledger(message: Message, line: Consent) -> str:

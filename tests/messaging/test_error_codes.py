@@ -228,13 +228,16 @@ async def test_what_is_never_tried_again(juniper: House, line: Line) -> None:
             juniper.owner, client, channel="sms", body=message.body, client_key=again_key(message.id)
         )
 
+    async def confirms(message: Message) -> None:
+        await Message.objects.filter(pk=message.pk).aupdate(why={"confirms": True})
+
     async def marketing(message: Message) -> None:
         await Message.objects.filter(pk=message.pk).aupdate(kind="marketing")
 
     async def nothing(message: Message) -> None:
         pass
 
-    for n, but in enumerate((stopped, old, by_hand, marketing, nothing)):
+    for n, but in enumerate((stopped, old, by_hand, confirms, marketing, nothing)):
         message = await write(juniper, phone=f"+1503{5550100 + n}")
         text = await handed_over(line)
         await but(message)

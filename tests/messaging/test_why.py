@@ -8,9 +8,10 @@ import pytest
 from django.utils import timezone
 
 from parley.businesses.models import Business
+from parley.businesses.tenancy import new_id
 from parley.clients import consent
 from parley.clients.models import Client, Consent, Handset
-from parley.messaging import why
+from parley.messaging import routing, why
 from parley.messaging.models import Attempt, CarrierEvent, Message
 from parley.messaging.sending import send, send_automatic
 from parley.messaging.why import Fact, explain
@@ -36,16 +37,10 @@ def shared(duty: str, number: str) -> PhoneNumber:
 
 
 def automatic(house: House, client: Client, kind: str, **more: PhoneNumber) -> Message:
-    key = why_key()
+    key = new_id()
     return send_automatic(
         house.business, client, kind=Message.Kind(kind), title="Booked", body="Booked.", key=key, **more
     )
-
-
-def why_key() -> object:
-    from parley.businesses.tenancy import new_id
-
-    return new_id()
 
 
 # The table "Which number" (docs/architecture.md), cell by cell: what is sent, how the business stands, the rule.
@@ -84,13 +79,17 @@ def test_every_cell_of_the_table_says_which_number_and_why(juniper: House) -> No
             message = send(house.owner, maya, channel="sms", body="Hi")
         elif kind == "answering":
             message = automatic(house, maya, "transactional", answering=juniper.number)
+        elif kind == "marketing":
+            sender = routing.may_leave(business, Message.Kind.MARKETING, maya.phone)
+            decided = {"number": why.number(sender.number, sender.rule)}
+            message = juniper.text(maya, "Offer", inbound=False, kind=kind, number=sender.number, why=decided)
         else:
             message = automatic(house, maya, kind)
         assert message.why["number"]["rule"] == rule
         [fact] = told(message, "from")
         assert (fact.code, fact.words.startswith(says)) == (rule, True), fact.words
         message.refresh_from_db()
-        assert set(message.why) >= {"number", "quota"}, "written with the message"
+        assert kind == "marketing" or set(message.why) >= {"number", "quota"}, "written with the message"
 
 
 def test_what_it_is_and_who_wrote_it(juniper: House) -> None:
@@ -148,6 +147,13 @@ def test_consent_is_told_with_its_line(juniper: House, alder: House) -> None:
     # A line of another business's is not to be had by its number.
     theirs = alder.text(alder.client(), "Offer", inbound=False, kind="marketing", why=message.why)
     assert words(theirs, "consent") == "They had agreed to marketing."
+    for decided, says in [
+        ({"number": {}, "confirms": True}, "This is the one text that tells them that they are opted out."),
+        ({"consent": {"service": "", "marketing": "agreed", "line": None}}, "They had agreed to marketing."),
+        ({"refused": why.refused("channel", "No.")}, ""),
+    ]:
+        message.why = decided
+        assert " ".join(fact.words for fact in why._consent(message)) == says
     assert why.consent(None, "wrote_first") == {
         "service": "",
         "marketing": "",
@@ -205,7 +211,7 @@ def test_each_try_and_each_receipt_in_the_order_they_came(juniper: House, alder:
     def tried(n: int, state: str, **more: object) -> Attempt:
         at = start + timedelta(minutes=10 * n)
         return Attempt.objects.create(
-            id=why_key(),
+            id=new_id(),
             business_id=message.business_id,
             message=message,
             number=juniper.number,
@@ -252,7 +258,7 @@ def test_each_try_and_each_receipt_in_the_order_they_came(juniper: House, alder:
         ("delivered", "It reached the phone.", ""),
     ]
     # Somebody else's webhook under the same key says nothing of ours.
-    CarrierEvent.objects.update(attempt_id=why_key())
+    CarrierEvent.objects.update(attempt_id=new_id())
     assert [fact.code for fact in told(message, "step")].count("sent") == 0
 
 
