@@ -5,6 +5,7 @@ The table is field.md 4.6 (with carriers.md 1 for the rest), reviewed 2026-11-25
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from parley.carriers.twilio.words import REASONS
 from parley.clients.models import Client, Consent, Handset
 from parley.messaging import outcomes
 from parley.messaging.again import again_key
-from parley.messaging.delivery import Claimed
+from parley.messaging.delivery import Claimed, Delivery
 from parley.messaging.line import Line
 from parley.messaging.models import Attempt, Message, Outbox
 from parley.messaging.outcomes import Changes, Fact, Outcome
@@ -27,6 +28,8 @@ from parley.messaging.patience import Patience
 from parley.messaging.sending import send, send_automatic
 from parley.notifications.models import Notification
 from parley.quota.models import Entry
+from tests.carriers.test_twilio_send import TEXT, refusal, twilio
+from tests.carriers.wire import playing, says
 from tests.messaging.test_delivery import take
 from tests.people import House
 
@@ -299,6 +302,41 @@ async def test_a_text_that_waits_for_a_phone_holds_up_no_other(juniper: House, l
     assert (await handed_over(line)).body == "three"
 
 
+# In answer to the call itself: what the message and the number come to.
+ANSWERS = [
+    (21211, "failed", "This is not a working phone number. Check it with the client.", "invalid"),
+    (21610, "failed", REASONS[21610].words, ""),
+    (21611, "queued", "Too many texts from this number are waiting at the carrier.", ""),
+    (21635, "failed", REASONS[21635].words, "landline"),
+    (30999, "failed", "The carrier refused this text: “The 'To' number +15035550118 is wrong; ", ""),
+]
+
+
+async def test_what_the_carrier_answers_to_the_call(
+    juniper: House, line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for n, (code, state, words, reach) in enumerate(ANSWERS):
+        message = await write(juniper, phone=f"+1503{5550140 + n}")
+        [text] = await take(line)
+        async with playing(says(400, refusal(code))) as wire, twilio(wire.url) as carrier:
+            delivery = Delivery({"twilio": carrier}, Patience(1.0))
+            outcome = await delivery._outcome(text, lambda: None)
+        for _ in range(2):
+            await outcomes.record(line, [outcome], Patience(1.0))
+        await message.arefresh_from_db()
+        assert (message.state, message.code) == (state, str(code))
+        assert message.reason.startswith(words)
+        attempt = await Attempt.objects.aget(message=message)
+        assert attempt.words == message.reason
+        assert attempt.answered_at is not None
+        handset = await Handset.objects.filter(phone=message.their_address).afirst()
+        assert (handset.reach if handset else "") == reach
+        assert (handset.service if handset else "") == ("refused" if code == 21610 else "")
+    assert await Notification.objects.acount() == 4
+    assert TEXT.recipient not in caplog.text
+
+
 async def test_two_misses_in_a_row_are_shown_and_one_that_arrives_clears_them(
     juniper: House, line: Line
 ) -> None:
@@ -361,3 +399,22 @@ async def test_the_carriers_word_that_they_opted_out_is_a_line_of_the_ledger(
     )
     assert await Consent.objects.acount() == 2
     assert not await Consent.objects.filter(business=alder.business).aexists()
+
+
+async def test_a_try_that_was_given_up_says_nothing_of_the_next_but_that_it_arrived(
+    juniper: House, line: Line
+) -> None:
+    for arrives in (False, True):
+        message = await write(juniper, phone=f"+150355501{arrives:02}")
+        [first] = await take(line)
+        # It counted as never sent, and the carrier had it after all.
+        given_up = Outcome(first.attempt_id, "not_sent", words="Refused.", wait=0.0)
+        await outcomes.record(line, [given_up], Patience(1.0))
+        [second] = await take(line)
+        await hear(line, receipt(first, "delivered" if arrives else "failed", None if arrives else 30007))
+        await message.arefresh_from_db()
+        assert message.state == ("delivered" if arrives else "sending")
+        sid = f"SM{second.attempt_id.hex}"
+        await outcomes.record(line, [Outcome(second.attempt_id, "bound", carrier_id=sid)], Patience(1.0))
+        await message.arefresh_from_db()
+        assert message.state == ("delivered" if arrives else "accepted")
