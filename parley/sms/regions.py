@@ -129,7 +129,7 @@ _SPLIT = """
 907: A AD; 928: PX M
 """
 
-# First three digits of a ZIP code. Military post (090-098, 340, 962-966) may be anywhere and is left out.
+# First three digits of a ZIP code, or all five. Military post (090-098, 340, 962-966) may be anywhere and is left out.
 _ZIP = """
 005: NY; 006-007: PR; 008: VI; 009: PR; 010-027: MA; 028-029: RI; 030-038: NH; 039-049: ME; 050-054: VT;
 055: MA; 056-059: VT; 060-069: CT; 070-089: NJ; 100-149: NY; 150-196: PA; 197-199: DE; 200: DC; 201: VA;
@@ -138,7 +138,7 @@ _ZIP = """
 480-499: MI; 500-528: IA; 530-549: WI; 550-567: MN; 569: DC; 570-577: SD; 580-588: ND; 590-599: MT;
 600-629: IL; 630-658: MO; 660-679: KS; 680-693: NE; 700-714: LA; 716-729: AR; 730-732: OK; 733: TX;
 734-749: OK; 750-799: TX; 800-816: CO; 820-831: WY; 832-838: ID; 840-847: UT; 850-865: AZ; 870-884: NM;
-885: TX; 889-898: NV; 900-961: CA; 967-968: HI; 969: GU MP; 970-979: OR; 980-994: WA; 995-999: AK
+885: TX; 889-898: NV; 900-961: CA; 967-968: HI; 96799: AS; 969: GU MP; 970-979: OR; 980-994: WA; 995-999: AK
 """
 _LETTERS = """
 A: NL; B: NS; C: PE; E: NB; G H J: QC; K L M N P: ON; R: MB; S: SK; T: AB; V: BC; X: NT NU; Y: YT
@@ -215,7 +215,7 @@ def by_postal_code(text: str) -> frozenset[str]:
     """The states or provinces where a ZIP code or a Canadian postal code may be; empty if it is neither."""
     text = re.sub(r"\s", "", text).upper()
     if re.fullmatch(r"[0-9]{5}(?:-?[0-9]{4})?", text):
-        return _BY_ZIP.get(text[:3], frozenset())
+        return _BY_ZIP.get(text[:5]) or _BY_ZIP.get(text[:3], frozenset())
     if re.fullmatch(r"[A-Z][0-9][A-Z](?:-?[0-9][A-Z][0-9])?", text):
         return _BY_LETTER.get(text[0], frozenset())
     return frozenset()
