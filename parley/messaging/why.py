@@ -139,6 +139,7 @@ State = Message.State
 
 # A text that found the carrier away for a day was tried hundreds of times: the last tell enough.
 MOST_TRIES = 30
+MOST_LISTED = 4
 
 NUMBER_RULES = {
     "own": "Your own number.",
@@ -284,8 +285,11 @@ def _quiet(message: Message) -> list[Fact]:
 
 
 def _listed(words: Iterable[str]) -> str:
-    """Denver and Los Angeles; Boise, Denver and Los Angeles."""
-    *some, last = words
+    """Denver and Los Angeles; Boise, Denver and Los Angeles; Adak, Boise, Denver and 12 more."""
+    all_of_them = list(words)
+    *some, last = all_of_them
+    if len(all_of_them) > MOST_LISTED:
+        some, last = all_of_them[: MOST_LISTED - 1], f"{len(all_of_them) - MOST_LISTED + 1} more"
     return f"{', '.join(some)} and {last}" if some else last
 
 

@@ -11,7 +11,7 @@ from parley.businesses.models import Business
 from parley.businesses.tenancy import new_id
 from parley.clients import consent
 from parley.clients.models import Client, Consent, Handset
-from parley.messaging import routing, why
+from parley.messaging import why
 from parley.messaging.models import Attempt, CarrierEvent, Message
 from parley.messaging.sending import send, send_automatic
 from parley.messaging.why import Fact, explain
@@ -68,6 +68,13 @@ def test_every_cell_of_the_table_says_which_number_and_why(juniper: House) -> No
     shared("system", "+18885550101")
     shared("marketing", "+18885550102")
     maya = juniper.client()
+    consent.record(
+        juniper.business,
+        maya.phone,
+        category=Consent.Category.MARKETING,
+        says=Consent.Says.AGREED,
+        how=Consent.How.WEB_FORM,
+    )
     for kind, stands, rule, says in CELLS:
         approved = timezone.now() if stands == "on" else None
         PhoneNumber.objects.filter(pk=juniper.number.pk).update(approved_at=approved)
@@ -79,17 +86,20 @@ def test_every_cell_of_the_table_says_which_number_and_why(juniper: House) -> No
             message = send(house.owner, maya, channel="sms", body="Hi")
         elif kind == "answering":
             message = automatic(house, maya, "transactional", answering=juniper.number)
-        elif kind == "marketing":
-            sender = routing.may_leave(business, Message.Kind.MARKETING, maya.phone)
-            decided = {"number": why.number(sender.number, sender.rule)}
-            message = juniper.text(maya, "Offer", inbound=False, kind=kind, number=sender.number, why=decided)
         else:
             message = automatic(house, maya, kind)
         assert message.why["number"]["rule"] == rule
         [fact] = told(message, "from")
         assert (fact.code, fact.words.startswith(says)) == (rule, True), fact.words
         message.refresh_from_db()
-        assert kind == "marketing" or set(message.why) >= {"number", "quota"}, "written with the message"
+        assert set(message.why) >= {"number", "quota"}, "written with the message"
+        if kind == "marketing":
+            assert words(message, "consent").startswith(
+                "They had agreed to marketing. Agreed (marketing) on a web form"
+            )
+            assert "in Los Angeles. That is told from the area code of their number" in words(
+                message, "quiet"
+            )
 
 
 def test_what_it_is_and_who_wrote_it(juniper: House) -> None:
@@ -147,6 +157,7 @@ def test_consent_is_told_with_its_line(juniper: House, alder: House) -> None:
     # A line of another business's is not to be had by its number.
     theirs = alder.text(alder.client(), "Offer", inbound=False, kind="marketing", why=message.why)
     assert words(theirs, "consent") == "They had agreed to marketing."
+    assert why._listed("ABCDE") == "A, B, C and 2 more"
     for decided, says in [
         ({"number": {}, "confirms": True}, "This is the one text that tells them that they are opted out."),
         ({"consent": {"service": "", "marketing": "agreed", "line": None}}, "They had agreed to marketing."),
