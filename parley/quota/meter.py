@@ -114,7 +114,9 @@ class Meter:
         """A sentence or two: how many will be used by the month's end, or when they run out."""
         over = f"before it starts over on {self.starts_over}"
         if not self.left:
-            return f"None are left. It starts over on {self.starts_over}."
+            return (
+                f"None are left: texts are refused, and not sent later. It starts over on {self.starts_over}."
+            )
         if not self.used:
             return f"None used yet this month. It starts over on {self.starts_over}."
         so_far, to_come = self.at - self.began, self.ends - self.at

@@ -73,9 +73,15 @@ OVER = "before it starts over on December 1."
             "It starts over on December 1.",
         ),
         (meter((1500, 0, 0), day=18, bought=300), f"At this pace they run out about November 28, {OVER}"),
-        (meter((2000, 0, 0), day=20), "None are left. It starts over on December 1."),
+        (
+            meter((2000, 0, 0), day=20),
+            "None are left: texts are refused, and not sent later. It starts over on December 1.",
+        ),
         (meter((2100, 0, 0), day=20, monthly=0, bought=1500), f"At this pace you’ll use about 3,150 {OVER}"),
-        (meter((0, 0, 0), allowance=0), "None are left. It starts over on December 1."),
+        (
+            meter((0, 0, 0), allowance=0),
+            "None are left: texts are refused, and not sent later. It starts over on December 1.",
+        ),
     ],
 )
 def test_the_forecast(seen: Meter, says: str) -> None:

@@ -45,10 +45,13 @@ def test_sms_settings_shows_the_meter(juniper: House, nora: Browser) -> None:
     ledger.credit_order(paid_order(juniper.business, 500))
     html = nora.get("/settings/sms").content.decode()
     page = text_of(html)
-    assert "Texts this month Change plan Buy texts 1,284 of 2,000 segments 716 left" in page
+    assert "Texts this month Change plan 1,284 of 2,000 segments 716 left" in page
     assert "Automatic 702 Direct 431 Campaigns 151" in page
     assert "And 500 bought texts, which never expire." in page
-    assert "If you run out, texts are refused, and not sent later. We tell you first." in page
+    assert (
+        "If you run out, texts are refused, and not sent later. We tell you first. Buy texts See where texts went"
+        in page
+    )
     assert 'aria-valuemax="2000" aria-valuenow="1284"' in html
     assert "--share: 35.1%" in html
     assert page.count("not sent this month") == 0
