@@ -49,12 +49,13 @@ def test_each_is_told_once_to_managers_by_every_channel(juniper: House, alder: H
     ada = User.objects.create(email="ada@juniper.example", name="Ada Bell", password="!")
     Member.objects.create(business=juniper.business, user=ada, role="admin")
     on_plan(juniper.business, 10)
-    ledger.give(juniper.business, 2, "")
+    ledger.give(juniper.business, 3, "")
     for segments, levels in (
         (7, []),
         (1, ["low"]),
         (1, ["low"]),
         (2, ["low", "used"]),
+        (1, ["low", "used"]),
         (1, ["low", "used", "gone"]),
     ):
         spend(juniper.business, segments)
