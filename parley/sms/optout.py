@@ -77,7 +77,7 @@ _UNSEEN = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u0300-\u036f\u034f\u061c\u115f\u180e\u1ab0-\u1aff\u1dc0-\u1dff"
     r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\U000e0000-\U000e01ef]"
 )
-_SIGN = re.compile(r"(?:\s*\U0001f6d1)+")
+_SIGN = re.compile(r"[\s.,!?*()\-]*\U0001f6d1[\s.,!?*()\-\U0001f6d1]*")
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 

@@ -178,9 +178,7 @@ def _open_by(
             if day := days[midnight.weekday()]:
                 opens = max(since, midnight - offset + timedelta(minutes=day[0]))
                 closes = min(until, midnight - offset + timedelta(minutes=day[1]))
-                if spans and opens == spans[-1].closes < closes:  # the clock was set back within the hours
-                    spans[-1] = _Span(spans[-1].opens, closes)
-                elif opens < closes:
+                if opens < closes:
                     spans.append(_Span(opens, closes))
             midnight += timedelta(days=1)
     return spans
