@@ -79,6 +79,8 @@ _UNSEEN = re.compile(
 )
 _SIGN = re.compile(r"[\s.,!?*()\-]*\U0001f6d1[\s.,!?*()\-\U0001f6d1]*")
 _NOT_WORDS = re.compile(r"[\W_]+")
+_WORDS_AND_MARKS = re.compile(r"[^\W_]+|\?|[.!;:]+|,+")
+_MARKS = {"?": "?", ",": ",", ".": ".", "!": ".", ";": ".", ":": "."}
 
 
 def keyword(text: str) -> Keyword | None:
@@ -159,8 +161,5 @@ def _told(shape: str) -> str:
     text = re.sub(r"\b([cdjlmnst])'(?=\w)", r"\1 ", shape.replace("\n", " . "))
     text = text.replace("'", "")
     text = " ".join(word for word in text.split() if "://" not in word and not word.startswith("www."))
-    told = ""
-    for clause, end in re.findall(r"([^.,?!;:]*)([.,?!;:]*)", text):
-        if words := _NOT_WORDS.sub(" ", clause).strip():
-            told += f"{words} {'?' if '?' in end else ',' if end[:1] == ',' else '.'} "
-    return told.removesuffix(" . ").strip()
+    told = " ".join(_MARKS.get(part[0], part) for part in _WORDS_AND_MARKS.findall(text))
+    return told.strip(" .,")
