@@ -97,7 +97,7 @@ document.addEventListener("keydown", (e) => {
 
 /* ---- Drafts: what was typed outlives a dialog closed by mistake, a lost connection and an expired session.
    A submitted form that is not shown again has been taken, and only then its draft goes. */
-const fields = (form) => [...form.elements].filter((f) => f.matches("textarea, input:not([type=hidden], [type=radio])"));
+const fields = (form) => [...form.elements].filter((f) => f.matches("textarea, select, input:not([type=hidden], [type=radio])"));
 const place = (form) => `parley draft ${document.body.dataset.member} ${form.dataset.draft}`;
 const drafted = () => [...document.querySelectorAll("form[data-draft]")];
 
