@@ -52,13 +52,14 @@ class Said(forms.Form):
     def __init__(self, business: Business, data: Any = None, *, phone: str = "") -> None:
         self.business = business
         self.phone = phone
-        super().__init__(
-            data, initial={"said_at": f"{timezone.now().astimezone(business.zone):%Y-%m-%dT%H:%M}"}
-        )
+        now = timezone.now().astimezone(business.zone)
+        super().__init__(data, initial={"said_at": f"{now:%Y-%m-%dT%H:%M}"})
         for field in self.fields.values():
             field.widget.attrs["autocomplete"] = "off"
-        latest = timezone.now().astimezone(business.zone)
-        self.fields["said_at"].widget.attrs["max"] = f"{latest:%Y-%m-%dT23:59}"
+        self.fields["said_at"].widget.attrs |= {
+            "max": f"{now:%Y-%m-%dT23:59}",
+            "data-default": f"{now:%Y-%m-%dT%H:%M}",
+        }
 
     def clean_said_at(self) -> datetime:
         """In UTC; now, if they left it empty."""
