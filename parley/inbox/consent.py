@@ -183,18 +183,22 @@ class Standing:
             return self.service
         return self.marketing if self.handset.marketing == Handset.Marketing.REFUSED else None
 
-    @property
+    @cached_property
     def theirs(self) -> bool:
-        """They opted out themselves, or a carrier said so: only they can undo it."""
-        return self.refusal is not None and self.refusal.line.how not in Consent.BY_TEAM
+        """They opted out themselves, or a carrier said so: only they can undo it, whatever was recorded since."""
+        by = self.refusal
+        if by is None or by.line.how not in Consent.BY_TEAM:
+            return by is not None
+        all_texts = self.handset.service == Handset.Service.REFUSED
+        return not may_be_undone(
+            self.business, self.phone, Category.SERVICE if all_texts else Category.MARKETING
+        )
 
     @cached_property
     def to_undo(self) -> Record | None:
         """The opt-out that a manager may undo: one that a member recorded, with something to go back to."""
         by = self.refusal
-        if by is None or self.theirs:
-            return None
-        return by if self._back_to and may_be_undone(self.business, self.phone, self._back_to) else None
+        return by if by and not self.theirs and self._back_to else None
 
     @cached_property
     def _back_to(self) -> Consent.Category | None:
@@ -224,14 +228,12 @@ class Standing:
         """Is there anything left to refuse?"""
         return self.handset.service != Handset.Service.REFUSED
 
-    @cached_property
+    @property
     def can_agree(self) -> bool:
         """May consent to marketing be recorded now? Not over what they texted, nor while no text is welcome."""
         if self.handset.service or self.handset.marketing == Handset.Marketing.DOUBTFUL:
             return False
-        if self.handset.marketing == Handset.Marketing.REFUSED:
-            return may_be_undone(self.business, self.phone, Category.MARKETING)
-        return self.handset.marketing != Handset.Marketing.AGREED
+        return self.handset.marketing != Handset.Marketing.AGREED and not self.theirs
 
     @property
     def start_to(self) -> str:

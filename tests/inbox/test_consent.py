@@ -281,6 +281,26 @@ def test_a_marketing_opt_out_without_consent_before_it_has_nothing_to_go_back_to
     assert "There is nothing to go back to" in plain(nora.get(f"/clients/opt-outs/{line.pk}/undo").content)
 
 
+def test_what_a_member_adds_makes_no_opt_out_of_the_client_s_a_member_s(
+    nora: Browser, juniper: House
+) -> None:
+    maya = juniper.client()
+    say(juniper, Says.AGREED, "Offers", how=How.WEB_FORM, category=MARKETING)
+    say(juniper, Says.REFUSED, "no offers", category=MARKETING)
+    assert nora.post(f"/clients/{maya.pk}/opt-out", GOOD_OPT_OUT).status_code == 302
+    line = juniper.business.consents.latest("id")
+    page = plain(nora.get(f"/clients/opt-outs/{line.pk}/undo").content)
+    assert "Marketing stays off" in page
+    nora.post(f"/clients/opt-outs/{line.pk}/undo", {"reason": "Another Maya"})
+    assert holds(juniper) == ("", "refused")
+    assert "only they can undo it: by texting START" in plain(nora.get(f"/clients/{maya.pk}").content)
+    assert nora.post(f"/clients/{maya.pk}/agrees", GOOD_AGREED).status_code == 422
+    # START brings no consent to marketing back that was refused by itself; it opens the way to a new one.
+    say(juniper, Says.AGREED, "START", category=SERVICE)
+    assert nora.post(f"/clients/{maya.pk}/agrees", GOOD_AGREED).status_code == 302
+    assert holds(juniper) == ("", "agreed")
+
+
 # ---- The question
 
 

@@ -60,6 +60,9 @@ def test_an_opt_out_is_recorded_listed_and_undone_and_a_doubtful_text_is_answere
     expect(row).to_contain_text("“No more texts, please”")
     expect(row).to_contain_text("Jan 29, 2026")
     expect(row).to_contain_text("Honored")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export").click()
+    assert "No more texts, please" in download.value.path().read_text("utf-8-sig")
     row.get_by_role("link", name="Maya Okafor").click()
     page.get_by_role("link", name="Undo").click()
     page.get_by_role("dialog").get_by_label("Why").fill("Another Maya")
