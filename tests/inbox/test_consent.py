@@ -231,6 +231,19 @@ def test_consent_to_marketing_keeps_the_words(jules: Browser, juniper: House) ->
     assert holds(juniper) == ("", "refused")
 
 
+def test_consent_to_marketing_is_not_recorded_beside_an_opt_out_of_everything(
+    jules: Browser, juniper: House
+) -> None:
+    maya = juniper.client()
+    say(juniper, Says.REFUSED, how=How.IN_PERSON, member=juniper.staff)
+    answer = jules.post(f"/clients/{maya.pk}/agrees", GOOD_AGREED)
+    assert answer.status_code == 422
+    assert "That comes first: an owner or admin can undo it." in plain(answer.content)
+    # The words that were typed can still be copied.
+    assert GOOD_AGREED["words"] in answer.content.decode()
+    assert holds(juniper) == ("refused", "refused")
+
+
 @pytest.mark.parametrize("door", [{}, DIALOG])
 def test_nobody_but_the_client_undoes_a_stop(nora: Browser, juniper: House, door: dict[str, str]) -> None:
     maya = juniper.client()
@@ -287,6 +300,8 @@ def test_what_a_member_adds_makes_no_opt_out_of_the_client_s_a_member_s(
     maya = juniper.client()
     say(juniper, Says.AGREED, "Offers", how=How.WEB_FORM, category=MARKETING)
     say(juniper, Says.REFUSED, "no offers", category=MARKETING)
+    page = nora.get(f"/clients/{maya.pk}/agrees")
+    assert "only they can undo it: by texting START" in plain(page.content)
     assert nora.post(f"/clients/{maya.pk}/opt-out", GOOD_OPT_OUT).status_code == 302
     line = juniper.business.consents.latest("id")
     page = plain(nora.get(f"/clients/opt-outs/{line.pk}/undo").content)
@@ -308,6 +323,8 @@ def test_a_doubtful_text_is_asked_about_wherever_the_client_is_seen(nora: Browse
     maya = juniper.client()
     conversation = juniper.text(maya, "cancel").conversation
     assert "Does that mean no more texts" not in nora.get(f"/inbox/{conversation.pk}").content.decode()
+    say(juniper, Says.AGREED, "Offers", how=How.WEB_FORM, category=MARKETING)
+    assert "May be an opt-out" not in nora.get("/inbox").content.decode()
     doubt = say(juniper, Says.DOUBTFUL, "cancel")
     ends = (doubt.said_at + timedelta(days=1)).astimezone(juniper.business.zone)
     for address in (f"/inbox/{conversation.pk}", f"/clients/{maya.pk}"):
@@ -522,8 +539,13 @@ def test_a_stranger_sees_and_changes_nothing(juniper: House, alder: House, sign_
     ):
         typed = GOOD_OPT_OUT | {"meant": "stop", "reason": "Mine"}
         assert stranger.post(address, typed).status_code == 404, address
+    assert b"May be an opt-out" not in stranger.get("/inbox").content
+    own = say(alder, Says.DOUBTFUL, "end", phone="+15035550191")
+    for address in (f"/inbox/{conversation.pk}", f"/clients/{maya.pk}"):
+        assert stranger.post(f"{address}/answer/{own.pk}", {"meant": "stop"}).status_code == 404
+    assert holds(alder, "+15035550191") == ("doubtful", "doubtful")
     assert b"cancel" not in stranger.get("/clients/opt-outs").content.split(b'id="main"')[1]
-    assert b"".join(stranger.get("/clients/opt-outs.csv")).count(b"\r\n") == 1  # type: ignore[call-overload]
+    assert b"".join(stranger.get("/clients/opt-outs.csv")).count(b"\r\n") == 2  # type: ignore[call-overload]
     # The same number is a client of both: what one was told holds for that one.
     assert stranger.post("/clients/opt-outs/new", GOOD_OPT_OUT | {"number": MAYA}).status_code == 302
     assert holds(juniper) == ("doubtful", "doubtful")
