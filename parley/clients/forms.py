@@ -14,8 +14,8 @@ from django.utils.html import format_html
 from parley.businesses.models import Business
 from parley.clients.models import Client
 from parley.live.nudges import nudge
+from parley.sms.addresses import COUNTRIES, REGIONS, ZONES, postal_code, region_name, zone_name
 from parley.sms.numbers import BadNumber, Country, parse, pretty
-from parley.sms.regions import COUNTRIES, REGIONS, ZONES, postal_code, region_name, zone_name
 
 MOST_TAGS = 20
 LONGEST_TAG = 40

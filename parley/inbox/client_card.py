@@ -16,7 +16,7 @@ from parley.businesses.models import Member
 from parley.clients.models import Client
 from parley.inbox.consent import standing_of
 from parley.messaging.models import Conversation, Message, MessageQuerySet
-from parley.sms.regions import region_name, zone_name
+from parley.sms.addresses import region_name, zone_name
 from parley.ui.templatetags.ui import clock
 
 PAGE = 25

@@ -19,7 +19,7 @@ from parley.businesses.models import TEXTING_COUNTRIES
 from parley.numbers import known_refusals as known
 from parley.numbers.models import Registration
 from parley.sms import numbers, places
-from parley.sms.regions import REGIONS
+from parley.sms.addresses import REGIONS
 
 Type = Registration.BusinessType
 OptIn = Registration.OptIn

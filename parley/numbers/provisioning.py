@@ -50,8 +50,8 @@ from parley.numbers.checker import Finding
 from parley.numbers.models import PhoneNumber, Registration
 from parley.numbers.texting import lacks
 from parley.numbers.verdicts import is_old_verdict, reject, settle
+from parley.sms.addresses import COUNTRIES, REGIONS, WORDS
 from parley.sms.numbers import is_toll_free
-from parley.sms.regions import COUNTRIES, REGIONS, WORDS
 
 Status = Registration.Status
 

@@ -10,7 +10,7 @@ from parley.clients import consent
 from parley.clients.consent import Category, How, Says
 from parley.clients.forms import ClientForm, zone_choices
 from parley.clients.models import Client
-from parley.sms.regions import postal_code, region_name, zone_name
+from parley.sms.addresses import postal_code, region_name, zone_name
 from tests.people import House
 
 MAYA = "+15035550118"
