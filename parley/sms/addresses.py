@@ -26,7 +26,7 @@ WORDS = {
     "CA": {"registration_number": "Business Number (BN)", "region": "Province", "postal_code": "Postal code"},
 }
 
-# As people name their own clock, one zone for each clock in use today. IANA time zone database 2026a, zone1970.tab.
+# As people name their own clock, one zone for each clock in use today. IANA tz database (2026f).
 # Reviewed 2026-11-25.
 ZONES = {
     "US": {

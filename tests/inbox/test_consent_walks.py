@@ -58,7 +58,7 @@ def test_an_opt_out_is_recorded_listed_and_undone_and_a_doubtful_text_is_answere
     row = page.get_by_role("listitem").filter(has_text="Maya Okafor")
     expect(row).to_contain_text("All texts, by phone. Recorded by Nora Kim.")
     expect(row).to_contain_text("“No more texts, please”")
-    expect(row).to_contain_text("Jan 29, 2026")
+    expect(row).to_contain_text("Jan 30, 2026")
     expect(row).to_contain_text("Honored")
     with page.expect_download() as download:
         page.get_by_role("link", name="Export").click()
