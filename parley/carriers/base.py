@@ -22,6 +22,34 @@ ReceiptStatus = Literal[
     "accepted", "queued", "sending", "sent", "delivered", "undelivered", "failed", "canceled", "read"
 ]
 
+# What an answer says of the recipient's number: a landline; no number at all; or one that the network could not place
+# this time (only the second such text in a row says something about the number).
+Reach = Literal["", "landline", "invalid", "unreachable"]
+
+# How much of a carrier's own words is shown.
+LONGEST_QUOTE = 200
+
+
+def quoting(words: str, code: str | None, verbatim: str) -> str:
+    """A sentence with the carrier's own words, where we have no better: “…” (30999). For the business's own eyes."""
+    said = " ".join(verbatim.split())
+    if len(said) > LONGEST_QUOTE:
+        said = said[: LONGEST_QUOTE - 1] + "…"
+    quoted = f": “{said}”" if said else ""
+    return f"{words.rstrip('.')}{quoted}{f' ({code})' if code else ''}."
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The same text may be handed over again, `most` times in all.
+
+    Not before `wait` seconds have passed, nor before the next midnight in the zone `midnight` (IANA), if that is given.
+    """
+
+    most: int
+    wait: float = 0.0
+    midnight: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -66,18 +94,19 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptArrived:
-    """What became of one of ours (DLR). `code` is the carrier's own; `words` are for people.
+    """What became of one of ours (DLR). `code` is the carrier's own; `words` are for people of the business.
 
-    `transient`: the same text may get through later. `opted_out` and `bad_number` are as in Refused.
+    `again`: the same text may get through later. `opted_out`, `reach` and `verbatim` are as in Refused.
     """
 
     carrier_id: str
     status: ReceiptStatus
     code: str | None = None
     words: str = ""
-    transient: bool = False
+    again: Again | None = None
     opted_out: bool = False
-    bad_number: bool = False
+    reach: Reach = ""
+    verbatim: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +237,10 @@ class Refused(SendError):
     """Certain and final: the carrier answered with an error for this message.
 
     `opted_out`: the recipient has sent STOP to this sender (Twilio 21610).
-    `bad_number`: this number cannot get texts (landline, unassigned); the client card should say so.
+    `reach`: what this says of the recipient's number; the client card should say so.
     `taken`: the number that was asked for cannot be had, because somebody has it: we ourselves, perhaps.
     `verbatim`: what the carrier said, for whoever asked. It may repeat what we sent, so it is never logged.
+    `unlisted`: the code is new to us, so `told` says what the carrier said.
     """
 
     def __init__(
@@ -219,15 +249,27 @@ class Refused(SendError):
         *,
         code: str | None = None,
         opted_out: bool = False,
-        bad_number: bool = False,
+        reach: Reach = "",
         taken: bool = False,
         verbatim: str = "",
+        unlisted: bool = False,
     ) -> None:
         super().__init__(words, code=code)
         self.opted_out = opted_out
-        self.bad_number = bad_number
+        self.reach: Reach = reach
         self.taken = taken
         self.verbatim = verbatim
+        self.unlisted = unlisted
+
+    @property
+    def told(self) -> str:
+        """What members of the business are told of a text: for a code that is new to us, the carrier's own words.
+
+        Never logged.
+        """
+        if not self.unlisted:
+            return self.words
+        return quoting("The carrier refused this text", self.code, self.verbatim)
 
 
 class TooLate(Refused):

@@ -14,6 +14,7 @@ from django.utils import timezone
 from parley.businesses.models import Member
 from parley.inbox.media import Media, media_in
 from parley.inbox.reach import messages_in
+from parley.messaging.again import again_key
 from parley.messaging.models import Conversation, Message, MessageQuerySet
 from parley.messaging.sending import why_no_texts
 from parley.ui.templatetags.ui import ago, clock, day, local_date
@@ -36,11 +37,6 @@ LOOKS = {
     State.UNCONFIRMED: "unconfirmed",
     State.RECEIVED: "",
 }
-
-
-def again_key(message_id: uuid.UUID) -> uuid.UUID:
-    """The key of a message's one repetition: pressed twice, or by two people, it is still one message."""
-    return uuid.uuid5(message_id, "again")
 
 
 @dataclass(slots=True)

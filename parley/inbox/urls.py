@@ -1,7 +1,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from parley.inbox import media, views
+from parley.inbox import details, media, views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("inbox/<uuid:id>/send", views.send, name="send_in_conversation"),
     path("inbox/<uuid:id>/again/<uuid:message>", views.again, name="send_again"),
     path("inbox/<uuid:id>/now/<uuid:message>", views.now, name="send_now"),
+    path("inbox/<uuid:id>/details/<uuid:message>", details.details, name="message_details"),
     path("inbox/<uuid:id>/read", views.read, name="read_conversation"),
     path("inbox/<uuid:id>/assign", views.assign, name="assign_conversation"),
     path("inbox/<uuid:id>/close", views.close, name="close_conversation"),

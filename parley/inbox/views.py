@@ -22,9 +22,10 @@ from parley.businesses.access import MemberRequest, for_members
 from parley.inbox.composer import Composer
 from parley.inbox.doubts import doubt_about, with_doubt
 from parley.inbox.listing import Found, Listing
-from parley.inbox.thread import FAILED, Thread, again_key
+from parley.inbox.thread import FAILED, Thread
 from parley.live.nudges import MOST_IDS, nudge
 from parley.messaging import sending
+from parley.messaging.again import again_key
 from parley.messaging.models import Conversation, Message
 from parley.notifications.models import Notification
 

@@ -88,10 +88,15 @@ PICK = f"""
                         WHERE open.id = a.message_id AND mine.id = o.message_id AND open.body = mine.body
                     ))
               )
+              -- One that did not arrive and is tried again only later (the phone was off) holds back nobody until then.
               AND (o.past OR NOT EXISTS (
                   SELECT 1 FROM messaging_outbox older
                   WHERE older.number_id = o.number_id AND older.recipient = o.recipient
                     AND older.message_id < o.message_id AND older.priority <= o.priority
+                    AND NOT (older.run_at > clock_timestamp() AND EXISTS (
+                        SELECT 1 FROM messaging_attempt lost
+                        WHERE lost.message_id = older.message_id AND lost.state = 'lost'
+                    ))
               ))
             ORDER BY o.priority, o.message_id
             LIMIT lane.budget
@@ -453,10 +458,11 @@ class Delivery:
             return Outcome(
                 text.attempt_id,
                 "refused",
-                words=error.words,
+                words=error.told,
                 code=error.code or "",
                 opted_out=error.opted_out,
-                bad_number=error.bad_number,
+                reach=error.reach,
+                verbatim=error.verbatim,
             )
         except Doubt as error:
             return Outcome(text.attempt_id, "unknown", words=error.words, code=error.code or "")

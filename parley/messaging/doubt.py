@@ -134,7 +134,7 @@ class Doubts:
             await db.execute(
                 """
                 WITH a AS (
-                    UPDATE messaging_attempt SET state = 'absent', check_at = NULL
+                    UPDATE messaging_attempt SET state = 'absent', check_at = NULL, answered_at = clock_timestamp()
                     WHERE id = %s AND state = 'unknown' RETURNING message_id
                 )
                 UPDATE messaging_message m SET state = %s, reason = %s, changed_at = clock_timestamp()

@@ -130,7 +130,7 @@ class Message(BusinessOwned):
     ::
 
         queued -> sending -> accepted -> sent -> delivered -> read
-           ^         |  \\        \\________\\-> undelivered, failed
+           ^         |  \\        \\________\\-> undelivered, failed (-> queued: the code allows another try)
            |         |   `-> failed (the carrier said no)
            `---------+-> unknown -> accepted/… (a receipt or the carrier's log names it)
              proved absent  `-> unconfirmed (proof is not to be had: a person decides)
@@ -345,6 +345,7 @@ class Attempt(models.Model):
         BOUND = "bound", "The carrier has it"
         REFUSED = "refused", "The carrier said no"
         NOT_SENT = "not_sent", "Certainly never arrived"
+        LOST = "lost", "It did not arrive, and is tried again"
         ABSENT = "absent", "Proved absent"
         GIVEN_UP = "given_up", "Proof is not to be had"
 
@@ -364,6 +365,10 @@ class Attempt(models.Model):
     started_at = models.DateTimeField()
     carrier_id = models.CharField(max_length=64, null=True)
     code = models.CharField(max_length=16, blank=True)
+    words = models.CharField(
+        max_length=300, blank=True, db_default="", help_text="What the code says, for people of the business."
+    )
+    answered_at = models.DateTimeField(null=True, help_text="When its outcome was written down.")
     # What has to be asked of the carrier next, and how often it was asked: settling doubt, then missing receipts.
     check_at = models.DateTimeField(null=True)
     checks = models.PositiveSmallIntegerField(default=0)

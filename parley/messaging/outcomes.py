@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
 
-from parley.carriers.base import ReceiptArrived, ReceiptStatus
+from parley.carriers.base import Again, Reach, ReceiptArrived, ReceiptStatus
 from parley.clients.models import TINTS
 from parley.live.nudges import CHANNEL, payload
+from parley.messaging import again, handsets
 from parley.messaging.line import Db, Line
 from parley.messaging.news import News, insert_news
 from parley.messaging.patience import Patience
@@ -44,6 +45,8 @@ RANK_OF = (
     "CASE {0} " + " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in RANK.items()) + " ELSE 99 END"
 )
 FINAL = 30
+# From here on it is with the client, whatever else was said.
+ARRIVED = 40
 
 STATE_OF: dict[ReceiptStatus, str] = {
     "accepted": "accepted",
@@ -70,7 +73,8 @@ class Outcome:
     code: str = ""
     wait: float = 0.0
     opted_out: bool = False
-    bad_number: bool = False
+    reach: Reach = ""
+    verbatim: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,10 @@ class Fact:
     attempt_id: UUID | None = None
     code: str = ""
     words: str = ""
+    again: Again | None = None
     opted_out: bool = False
-    bad_number: bool = False
+    reach: Reach = ""
+    verbatim: str = ""
 
     @classmethod
     def of(cls, receipt: ReceiptArrived, attempt_id: UUID | None) -> Fact:
@@ -93,8 +99,10 @@ class Fact:
             attempt_id,
             receipt.code or "",
             receipt.words,
+            receipt.again,
             receipt.opted_out,
-            receipt.bad_number,
+            receipt.reach,
+            receipt.verbatim,
         )
 
     @property
@@ -163,21 +171,27 @@ async def _refused(db: Db, batch: Sequence[Outcome], changes: Changes) -> None:
         """
         WITH o AS (SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS o (attempt_id, code, words)),
         a AS (
-            UPDATE messaging_attempt a SET state = 'refused', code = o.code, check_at = NULL
+            UPDATE messaging_attempt a
+            SET state = 'refused', code = o.code, words = o.words, check_at = NULL, answered_at = clock_timestamp()
             FROM o WHERE a.id = o.attempt_id AND a.state IN ('sending', 'unknown') AND a.carrier_id IS NULL
-            RETURNING a.message_id, o.code, o.words
+            RETURNING a.id AS attempt_id, a.message_id, o.code, o.words
+        ), m AS (
+            UPDATE messaging_message m
+            SET state = 'failed', code = a.code, reason = a.words, changed_at = clock_timestamp()
+            FROM a WHERE m.id = a.message_id AND m.state IN ('sending', 'unknown')
+            RETURNING m.id, m.business_id, m.conversation_id, m.state
         )
-        UPDATE messaging_message m
-        SET state = 'failed', code = a.code, reason = a.words, changed_at = clock_timestamp()
-        FROM a WHERE m.id = a.message_id AND m.state IN ('sending', 'unknown')
-        RETURNING m.id, m.business_id, m.conversation_id, m.state
+        SELECT a.attempt_id, m.* FROM a LEFT JOIN m ON m.id = a.message_id
         """,
         [[o.attempt_id for o in batch], [o.code for o in batch], [o.words for o in batch]],
     )
     for row in rows:
-        changes.note(row)
-    await give_back(db, rows)
-    await _mark_clients(db, batch)
+        if row.id is not None:
+            changes.note(row)
+    await give_back(db, [row for row in rows if row.id is not None])
+    await handsets.opted_out(db, [one for one in batch if one.opted_out])
+    said = {row.attempt_id for row in rows}
+    await handsets.learn(db, {one.attempt_id: one.reach for one in batch if one.attempt_id in said})
 
 
 async def give_back(db: Db, rows: Sequence[Any]) -> None:
@@ -195,7 +209,8 @@ async def _not_sent(db: Db, batch: Sequence[Outcome], changes: Changes) -> None:
             SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::float8[])
                 AS o (attempt_id, code, words, wait)
         ), a AS (
-            UPDATE messaging_attempt a SET state = 'not_sent', code = o.code, check_at = NULL
+            UPDATE messaging_attempt a
+            SET state = 'not_sent', code = o.code, words = o.words, check_at = NULL, answered_at = clock_timestamp()
             FROM o WHERE a.id = o.attempt_id AND a.state = 'sending' AND a.carrier_id IS NULL
             RETURNING a.message_id, a.number_id, a.recipient, a.try_number, o.words, o.code, o.wait
         ), m AS (
@@ -251,7 +266,8 @@ async def climb(db: Db, facts: Sequence[Fact], changes: Changes, patience: Patie
     """Apply what the carrier says; a lower rank never overwrites a higher. Returns the carrier ids nobody knows.
 
     A fact that names our attempt binds the carrier's id to it, even when the answer to our call was lost (R2), and
-    even when we had given the attempt up: then the message is taken out of the queue again.
+    even when we had given the attempt up: then the message is taken out of the queue again. An attempt that was
+    followed by another says nothing more of the message, but that it arrived after all.
     """
     best: dict[str, Fact] = {}
     for fact in facts:
@@ -267,7 +283,7 @@ async def climb(db: Db, facts: Sequence[Fact], changes: Changes, patience: Patie
         await db.execute(
             """
             UPDATE messaging_attempt a
-            SET carrier_id = f.carrier_id, state = 'bound', checks = 0,
+            SET carrier_id = f.carrier_id, state = 'bound', checks = 0, answered_at = clock_timestamp(),
                 check_at = a.started_at + %s * interval '1 second'
             FROM unnest(%s::uuid[], %s::text[]) AS f (attempt_id, carrier_id)
             WHERE a.id = f.attempt_id AND a.carrier_id IS NULL AND a.state <> 'refused'
@@ -283,20 +299,29 @@ async def climb(db: Db, facts: Sequence[Fact], changes: Changes, patience: Patie
         ), a AS (
             UPDATE messaging_attempt a
             SET check_at = CASE WHEN f.rank >= {FINAL} THEN NULL ELSE a.check_at END,
-                code = CASE WHEN f.code <> '' THEN f.code ELSE a.code END
+                code = CASE WHEN f.code <> '' THEN f.code ELSE a.code END,
+                words = CASE WHEN f.code <> '' THEN f.words ELSE a.words END
             FROM f WHERE a.carrier_id = f.carrier_id
-            RETURNING a.message_id, a.carrier_id, f.state, f.code, f.words, f.rank
+            RETURNING a.id, a.message_id, a.carrier_id, a.try_number, a.state = 'lost' AS lost,
+                      f.state, f.code, f.words, f.rank
+        ), said AS (
+            SELECT DISTINCT ON (a.message_id) a.* FROM a
+            WHERE a.rank >= {ARRIVED} OR (NOT a.lost AND NOT EXISTS (
+                SELECT 1 FROM messaging_attempt later
+                WHERE later.message_id = a.message_id AND later.try_number > a.try_number
+            ))
+            ORDER BY a.message_id, a.rank DESC, a.try_number DESC
         ), q AS (
-            DELETE FROM messaging_outbox USING a WHERE messaging_outbox.message_id = a.message_id
+            DELETE FROM messaging_outbox USING said WHERE messaging_outbox.message_id = said.message_id
         ), m AS (
             UPDATE messaging_message m
-            SET state = a.state, code = a.code, reason = a.words, carrier_id = a.carrier_id,
+            SET state = said.state, code = said.code, reason = said.words, carrier_id = said.carrier_id,
                 changed_at = clock_timestamp()
-            FROM a WHERE m.id = a.message_id AND {RANK_OF.format("m.state")} < a.rank
-            RETURNING m.id, m.business_id, m.conversation_id, m.state
+            FROM said WHERE m.id = said.message_id AND {RANK_OF.format("m.state")} < said.rank
+            RETURNING m.id, m.business_id, m.conversation_id, m.state, m.carrier_id
         )
-        SELECT a.carrier_id AS known, m.id, m.business_id, m.conversation_id, m.state
-        FROM a LEFT JOIN m ON m.id = a.message_id
+        SELECT a.carrier_id AS known, a.id AS attempt_id, m.id, m.business_id, m.conversation_id, m.state
+        FROM a LEFT JOIN m ON m.id = a.message_id AND m.carrier_id = a.carrier_id
         """,  # noqa: S608  built from our own constants
         [
             [fact.carrier_id for fact in chosen],
@@ -306,31 +331,26 @@ async def climb(db: Db, facts: Sequence[Fact], changes: Changes, patience: Patie
             [RANK[fact.state] for fact in chosen],
         ],
     )
-    for row in rows:
-        if row.id is not None:
+    by_id = {fact.carrier_id: fact for fact in chosen}
+    climbed = [(row, by_id[row.known]) for row in rows if row.id is not None]
+    waiting = await again.queue(
+        db,
+        [
+            again.Lost(row.id, row.attempt_id, fact.again, fact.words)
+            for row, fact in climbed
+            if fact.again is not None and row.state in ("undelivered", "failed")
+        ],
+        patience,
+    )
+    for row, _ in climbed:
+        if row.id in waiting:
+            changes.conversations[row.business_id].add(row.conversation_id)
+        else:
             changes.note(row)
-    await _mark_clients(db, [fact for fact in chosen if fact.opted_out or fact.bad_number])
-    return {fact.carrier_id for fact in chosen} - {row.known for row in rows}
-
-
-async def _mark_clients(db: Db, said: Iterable[Outcome | Fact]) -> None:
-    """The carrier knows of a STOP, or of a number that gets no texts, that we did not."""
-    said = [one for one in said if one.opted_out or one.bad_number]
-    if said:
-        await db.execute(
-            """
-            UPDATE clients_client c
-            SET texting = s.texting, texting_changed_at = clock_timestamp()
-            FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS s (attempt_id, carrier_id, texting)
-            JOIN messaging_attempt a ON a.id = s.attempt_id OR a.carrier_id = s.carrier_id
-            WHERE c.business_id = a.business_id AND c.phone = a.recipient AND c.texting = 'ok'
-            """,
-            [
-                [one.attempt_id for one in said],
-                [one.carrier_id or None for one in said],
-                ["stopped" if one.opted_out else "cannot" for one in said],
-            ],
-        )
+    await handsets.opted_out(db, [fact for fact in chosen if fact.opted_out])
+    await handsets.learn(db, {row.attempt_id: fact.reach for row, fact in climbed})
+    await handsets.reached(db, [row.attempt_id for row, fact in climbed if RANK[fact.state] >= ARRIVED])
+    return set(by_id) - {row.known for row in rows}
 
 
 async def _notify_of_failures(db: Db, changes: Changes) -> None:

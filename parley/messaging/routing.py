@@ -7,7 +7,7 @@ text leaves only from a number where this client's answer can mean nobody else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from django.db import connection
 from django.utils import timezone
@@ -23,6 +23,11 @@ POOL_OF = {
     Message.Kind.MARKETING: PhoneNumber.Duty.MARKETING,
 }
 
+# own, own_automatic: the business's own, for what a member wrote and for automatic texts. system_waiting: shared, until
+# the own one is approved. system_automatic: shared, for automatic texts. marketing_pool: shared, for offers. answering:
+# the one that the client wrote to.
+Rule = Literal["own", "own_automatic", "system_waiting", "system_automatic", "marketing_pool", "answering"]
+
 NOT_GUARANTEED = "Texts leave from a shared number until yours is approved. Delivery isn’t guaranteed."
 
 
@@ -37,9 +42,13 @@ class NoNumber(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The number a message leaves from. `guaranteed` is False while it stands in for one that waits for approval."""
+    """The number a message leaves from, and which cell of the table "Which number" chose it.
+
+    `guaranteed` is False while it stands in for one that waits for approval.
+    """
 
     number: PhoneNumber
+    rule: Rule
     guaranteed: bool = True
 
 
@@ -57,26 +66,26 @@ def answer_from(business: Business, number: PhoneNumber) -> Sender:
     """The number a client wrote to, for the answer that nobody reads it. Raises NoNumber."""
     if not business.texting:
         raise NoNumber(TEXTING_OFF, settings=True)
-    return Sender(number)
+    return Sender(number, "answering")
 
 
 def _choose(business: Business, kind: Message.Kind, phone: str, *, hold: bool) -> Sender:
     if kind == Message.Kind.MARKETING:
         if not business.texting:
             raise NoNumber(TEXTING_OFF, settings=True)
-        return Sender(_shared(business, kind, phone, hold=hold))
+        return Sender(_shared(business, kind, phone, hold=hold), "marketing_pool")
     where = standing(business)
     if kind == Message.Kind.DIRECT:
         if where.column is Column.OFF:
             raise NoNumber(_why_not_direct(business, where.registration is not None), settings=True)
         if where.number:
-            return Sender(where.number)
-        return Sender(_shared(business, kind, phone, hold=hold), guaranteed=False)
+            return Sender(where.number, "own")
+        return Sender(_shared(business, kind, phone, hold=hold), "system_waiting", guaranteed=False)
     if not business.texting:
         raise NoNumber(TEXTING_OFF, settings=True)
     if where.number:
-        return Sender(where.number)
-    return Sender(_shared(business, kind, phone, hold=hold))
+        return Sender(where.number, "own_automatic")
+    return Sender(_shared(business, kind, phone, hold=hold), "system_automatic")
 
 
 TEXTING_OFF = "Texting is switched off in the texting app."

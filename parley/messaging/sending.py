@@ -18,7 +18,7 @@ from parley.businesses.models import Business, Member
 from parley.clients import consent
 from parley.clients.models import Client, Handset
 from parley.live.nudges import nudge, wake_texts
-from parley.messaging import routing
+from parley.messaging import routing, why
 from parley.messaging.models import Conversation, Lane, Message, Outbox
 from parley.numbers.models import PhoneNumber
 from parley.quota import ledger
@@ -69,6 +69,7 @@ class Ready:
     handset: Handset | None = None
     window: quiet_hours.Window | None = None
     confirms: bool = False
+    rule: str = ""
 
 
 def why_no_texts(client: Client) -> str | None:
@@ -153,6 +154,7 @@ def check(
         known,
         _window(client) if kind == Message.Kind.MARKETING else None,
         confirms,
+        sender.rule,
     )
 
 
@@ -345,6 +347,8 @@ def _write(
         at=now,
         changed_at=now,
     )
+    if number is not None:
+        message.why["number"] = why.number(number, ready.rule)
     waits = ready.window is not None and ready.window.opens_at > now
     if ready.window is not None and waits:
         message.reason = quiet_words(ready.window, business.zone)
@@ -367,12 +371,7 @@ def _pay(business: Business, message: Message) -> None:
         spent = ledger.debit(business, message.id, USED_FOR[message.kind], message.segments)
     except ledger.NoTexts as none:
         raise CannotSend("channel", none.words, buy=True) from None
-    message.why["quota"] = {
-        "entry": spent.entry,
-        "monthly": spent.monthly,
-        "bought": spent.bought,
-        "left": spent.left,
-    }
+    message.why["quota"] = why.quota(spent)
 
 
 def _basis(ready: Ready) -> dict[str, Any]:

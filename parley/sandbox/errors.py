@@ -53,8 +53,14 @@ FAILURES: dict[int, str] = {
     30006: "Landline or unreachable carrier",
     30007: "Message filtered",
     30008: "Unknown error",
+    30017: "Carrier network congestion",
+    30019: "Content size exceeds carrier limit",
+    30022: "US A2P 10DLC - Rate Limits Exceeded",
+    30023: "US A2P 10DLC - Daily Message Cap Reached",
     30032: "Toll-Free number has not been verified",
+    30034: "US A2P 10DLC - Message from an Unregistered Number",
     30036: "Validity period expired",
+    30410: "Provider Timeout Error",
 }
 
 

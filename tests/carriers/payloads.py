@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from parley.carriers.base import Media, ReceiptArrived, Received
+from typing import Any
+
+from parley.carriers.base import Again, Media, ReceiptArrived, Received
 
 SM = "SM00000000000000000000000000000001"
 MM = "MM00000000000000000000000000000002"
@@ -128,9 +130,9 @@ TEXTS: dict[str, tuple[dict[str, str], Received | None]] = {
 }
 
 
-def receipt(status: str, code: str | None = None, words: str = "", **flags: bool) -> ReceiptArrived:
+def receipt(status: str, code: str | None = None, words: str = "", **more: Any) -> ReceiptArrived:
     """A receipt for SM."""
-    return ReceiptArrived(SM, status, code, words, **flags)  # type: ignore[arg-type]
+    return ReceiptArrived(SM, status, code, words, **more)  # type: ignore[arg-type]
 
 
 def state(status: str, **more: str) -> dict[str, str]:
@@ -143,7 +145,6 @@ LANDLINE = "This number cannot get texts: it is a landline, or not in use. Call,
 FILTERED = "The phone network's spam filter stopped this text. Word it differently before sending it again."
 UNVERIFIED = "This toll-free number is not verified yet, and the phone networks block its texts until it is."
 STOPPED = "This client has texted STOP. They get texts again once they text START."
-NO_WORDS = "The phone network did not deliver this text."
 
 RECEIPTS: dict[str, tuple[dict[str, str], ReceiptArrived | None]] = {
     **{
@@ -154,22 +155,37 @@ RECEIPTS: dict[str, tuple[dict[str, str], ReceiptArrived | None]] = {
     "failed": (state("failed"), receipt("failed")),
     "scheduled": (state("scheduled"), receipt("accepted")),
     "partially delivered": (state("partially_delivered"), receipt("sent")),
-    "off": (state("undelivered", ErrorCode="30003"), receipt("undelivered", "30003", OFF, transient=True)),
+    "off": (
+        state("undelivered", ErrorCode="30003"),
+        receipt("undelivered", "30003", OFF, again=Again(most=3, wait=1800)),
+    ),
     "landline": (
         state("undelivered", ErrorCode="30006"),
-        receipt("undelivered", "30006", LANDLINE, bad_number=True),
+        receipt("undelivered", "30006", LANDLINE, reach="landline"),
     ),
     "filtered": (state("failed", ErrorCode="30007"), receipt("failed", "30007", FILTERED)),
     "not verified": (state("undelivered", ErrorCode="30032"), receipt("undelivered", "30032", UNVERIFIED)),
     "opted out": (state("failed", ErrorCode="21610"), receipt("failed", "21610", STOPPED, opted_out=True)),
-    "a code of next year": (state("failed", ErrorCode="39999"), receipt("failed", "39999", NO_WORDS)),
+    "a code of next year": (
+        state("failed", ErrorCode="39999"),
+        receipt("failed", "39999", "The carrier did not deliver this text (39999)."),
+    ),
     "delivered, though with a code": (
         state("delivered", ErrorCode="30008"),
         receipt(
             "delivered",
             "30008",
             "The phone network did not deliver this text and gave no reason.",
-            transient=True,
+            again=Again(most=2, wait=600),
+        ),
+    ),
+    "a code of next year, in their words": (
+        state("failed", ErrorCode="39999", ErrorMessage="Moon in the way"),
+        receipt(
+            "failed",
+            "39999",
+            "The carrier did not deliver this text: “Moon in the way” (39999).",
+            verbatim="Moon in the way",
         ),
     ),
     "a code that is none": (state("failed", ErrorCode=""), receipt("failed")),

@@ -84,7 +84,7 @@ async def test_fetch() -> None:
         created_at=datetime(2026, 11, 23, 9, 7, tzinfo=UTC),
         code="30006",
         words=words,
-        receipt=ReceiptArrived(SID, "undelivered", "30006", words, bad_number=True),
+        receipt=ReceiptArrived(SID, "undelivered", "30006", words, reach="landline"),
     )
 
 

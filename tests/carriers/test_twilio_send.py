@@ -249,10 +249,23 @@ async def test_only_stop_is_opted_out_and_only_bad_numbers_are_bad() -> None:
         async with playing(says(400, refusal(code))) as wire, twilio(wire.url) as carrier:
             told = await outcome(carrier)
             assert isinstance(told, Refused)
-            flags[code] = (told.opted_out, told.bad_number)
-    bad = dict.fromkeys((21211, 21217, 21614, 21635), (False, True))
-    fine = dict.fromkeys((21606, 21408, 21617), (False, False))
-    assert flags == {21610: (True, False), **bad, **fine}
+            flags[code] = (told.opted_out, told.reach)
+    invalid = dict.fromkeys((21211, 21217, 21614), (False, "invalid"))
+    fine = dict.fromkeys((21606, 21408, 21617), (False, ""))
+    assert flags == {21610: (True, ""), 21635: (False, "landline"), **invalid, **fine}
+
+
+async def test_a_code_that_is_new_to_us_is_told_in_the_carriers_words_and_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with playing(says(400, refusal(30999))) as wire, twilio(wire.url) as carrier:
+        told = await outcome(carrier)
+    assert isinstance(told, Refused)
+    assert told.told == (
+        f"The carrier refused this text: “The 'To' number {TEXT.recipient} is wrong; the body was {TEXT.body}” (30999)."
+    )
+    assert TEXT.recipient not in str(told) + told.words + caplog.text
 
 
 @pytest.mark.parametrize(

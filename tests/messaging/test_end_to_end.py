@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from django.utils import timezone
 
 from parley.clients.models import Handset
-from parley.messaging.models import Conversation, Message
+from parley.messaging.models import Conversation, Message, Outbox
 from parley.messaging.sending import send
 from parley.notifications.models import Notification
 from tests.people import House
@@ -68,6 +69,23 @@ def test_a_landline_is_found_out_and_remembered(world: World, juniper: House) ->
     assert client.texting == "cannot"
     told = Notification.objects.get()
     assert (told.kind, told.title) == ("failed", "A text to Maya didn’t arrive")
+
+
+def test_a_phone_that_was_off_gets_its_text_when_it_is_on_again(world: World, juniper: House) -> None:
+    world.add_number(juniper.number.number)
+    world.weather(next="unreachable", delivery_seconds=[0.0, 0.05])
+    message = send(juniper.owner, juniper.client(), channel="sms", body="Your table is ready")
+    waiting = until(lambda: Outbox.objects.filter(tries=1).first(), what="the second try in the queue")
+    message.refresh_from_db()
+    assert (message.state, message.code) == ("queued", "30003")
+    assert "Trying again" in message.reason
+    assert waiting.run_at > timezone.now()
+    Outbox.objects.update(run_at=timezone.now())
+    until(lambda: state("Your table is ready") == "delivered", what="delivery")
+    assert [row["status"] for row in world.truth()] == ["undelivered", "delivered"]
+    assert not Notification.objects.exists()
+    spent = juniper.business.entries.get(message_id=message.id)
+    assert (spent.kind, -spent.monthly) == ("spent", 1)
 
 
 def test_a_stop_is_answered_by_the_network_and_later_texts_are_refused(world: World, juniper: House) -> None:

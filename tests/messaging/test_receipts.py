@@ -108,7 +108,7 @@ async def test_receipts_for_strangers_are_named_and_change_nothing(
 async def test_a_failure_is_told_once(juniper: House, line: Line, patience: Patience) -> None:
     await sync_to_async(write)(juniper, ("+15035550118", "Hi"))
     [text] = await take(line)
-    fact = Fact("SM1", "undelivered", text.attempt_id, "30006", "It is a landline.", bad_number=True)
+    fact = Fact("SM1", "undelivered", text.attempt_id, "30006", "It is a landline.", reach="landline")
     await climb(line, [fact], patience)
     await climb(line, [fact], patience)
     message = await Message.objects.aget()

@@ -326,7 +326,8 @@ def _listed(row: object) -> Listed:
     code = whole(row.get("error_code"))
     outbound = not direction.startswith("inbound")
     known = receipt_status(status) if outbound else None
-    receipt = webhooks.receipt(row["sid"], known, code) if known else None
+    said = clean(str(row.get("error_message") or ""))
+    receipt = webhooks.receipt(row["sid"], known, code, said) if known else None
     return Listed(
         carrier_id=row["sid"],
         sender=sender,

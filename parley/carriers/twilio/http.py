@@ -164,9 +164,10 @@ def _failure(status: int, retry_after: str | None, said: dict[str, Any] | None) 
         reason.words,
         code=str(code),
         opted_out=reason.opted_out,
-        bad_number=reason.bad_number,
+        reach=reason.reach,
         taken=code in words.TAKEN,
         verbatim=clean(str((said or {}).get("message") or "")),
+        unlisted=reason.family == "unlisted",
     )
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import get_args
 
-from parley.carriers.base import Media, ReceiptArrived, ReceiptStatus, Received
+from parley.carriers.base import Media, ReceiptArrived, ReceiptStatus, Received, quoting
 from parley.carriers.twilio import words
 
 SID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}")
@@ -49,11 +49,11 @@ def read_receipt(form: Sequence[tuple[str, str]]) -> ReceiptArrived | None:
     )
     if not SID.fullmatch(sid) or status is None:
         return None
-    return receipt(sid, status, whole(told.get("ErrorCode")))
+    return receipt(sid, status, whole(told.get("ErrorCode")), told.get("ErrorMessage", ""))
 
 
-def receipt(sid: str, status: ReceiptStatus, code: int | None) -> ReceiptArrived:
-    """The receipt for a status and Twilio's error code, if it gave one."""
+def receipt(sid: str, status: ReceiptStatus, code: int | None, said: str = "") -> ReceiptArrived:
+    """The receipt for a status and Twilio's error code and its words for it, if it gave any."""
     if not code:
         return ReceiptArrived(carrier_id=sid, status=status)
     reason = words.failure(code)
@@ -61,10 +61,11 @@ def receipt(sid: str, status: ReceiptStatus, code: int | None) -> ReceiptArrived
         carrier_id=sid,
         status=status,
         code=str(code),
-        words=reason.words,
-        transient=reason.transient,
+        words=quoting(reason.words, str(code), said) if reason.family == "unlisted" else reason.words,
+        again=reason.again,
         opted_out=reason.opted_out,
-        bad_number=reason.bad_number,
+        reach=reason.reach,
+        verbatim=said,
     )
 
 

@@ -124,6 +124,15 @@ def weekday(at: datetime, zone: tzinfo | None = None) -> str:
 
 
 @register.filter
+def to_the_second(at: datetime, zone: tzinfo | None = None) -> str:
+    """For what is compared with somebody else's records: Nov 18, 9:46:07 AM."""
+    local, today, _ = _days_ago(at, zone)
+    return (
+        f"{_date(local, today, '%b')}, {_hour(local)}:{local.second:02} {'AM' if local.hour < 12 else 'PM'}"
+    )
+
+
+@register.filter
 def short_date(on: date) -> str:
     """Nov 18."""
     return f"{on.strftime('%b')} {on.day}"
