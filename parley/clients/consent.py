@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from parley.businesses.models import Business, Member
@@ -159,13 +160,18 @@ def handset(business: Business, phone: str) -> Handset | None:
 
 
 def may_be_undone(business: Business, phone: str, category: Consent.Category) -> bool:
-    """May a member record that this number agreed again? Not over what the client texted, or a carrier told."""
-    known = handset(business, phone)
-    if known is None:
-        return True
-    by = [
-        *([known.service_by] if category != Category.MARKETING and known.service == "refused" else []),
-        *([known.marketing_by] if category != Category.SERVICE and known.marketing == "refused" else []),
-    ]
-    refusals = business.consents.filter(pk__in=[line for line in by if line])
-    return all(line.how in Consent.BY_TEAM for line in refusals)
+    """May a member record that this number agreed again? Not over what the client texted, or a carrier told.
+
+    The ledger is asked, not the line that holds: an opt-out that a member recorded after the client's own does not
+    make the client's own a member's to undo. A START lifts it for marketing too: not as consent, but so that consent
+    can be recorded again.
+    """
+    each = [Category.SERVICE, Category.MARKETING] if category == Category.ALL else [category]
+    said = business.consents.filter(phone=phone).exclude(how__in=Consent.BY_TEAM)
+    for one in each:
+        refused = Q(says=Says.REFUSED, category__in=[one, Category.ALL])
+        started = Q(says=Says.AGREED, how=How.TEXT, category__in=[one, Category.SERVICE, Category.ALL])
+        last = said.filter(refused | started).order_by("-id").first()
+        if last and last.says == Says.REFUSED:
+            return False
+    return True

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from parley.businesses.models import Business
 from parley.clients.models import Client
 from parley.live.nudges import nudge
+from parley.sms.addresses import COUNTRIES, REGIONS, ZONES, postal_code, region_name, zone_name
 from parley.sms.numbers import BadNumber, Country, parse, pretty
 
 MOST_TAGS = 20
@@ -43,6 +44,32 @@ def add_tag(tags: list[str], tag: str) -> list[str]:
     if len(tags) >= MOST_TAGS:
         raise ValidationError(f"That is more than {MOST_TAGS} tags. Remove one first.")
     return [*tags, tag]
+
+
+Choices = list[tuple[str, str | list[tuple[str, str]]]]
+
+
+def region_choices(country: str) -> Choices:
+    """States and provinces, the business's own country first."""
+    home_first = sorted(REGIONS, key=lambda code: code != country)
+    return [("", "Not known"), *((COUNTRIES[code], list(REGIONS[code].items())) for code in home_first)]
+
+
+def zone_choices(business: Business, kept: str = "") -> Choices:
+    """The business's own zone, then those of the US and Canada; and the one that is `kept` already, wherever it is."""
+    home = business.time_zone
+    known = {zone for zones in ZONES.values() for zone in zones}
+    first = [("", "Not known"), (home, f"Same as yours: {zone_name(home)}")]
+    if kept and kept not in known and kept != home:
+        first.append((kept, zone_name(kept)))
+    groups = sorted(ZONES, key=lambda code: code != business.country)
+    return [
+        *first,
+        *(
+            (COUNTRIES[code], [(zone, name) for zone, name in ZONES[code].items() if zone != home])
+            for code in groups
+        ),
+    ]
 
 
 def tell_open_pages(client: Client) -> None:
@@ -78,6 +105,18 @@ class ClientForm(forms.Form):
             {"type": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
         ),
     )
+    region = forms.ChoiceField(
+        label="State or province",
+        required=False,
+        error_messages={"invalid_choice": "Choose a state or province from the list."},
+    )
+    postal_code = forms.CharField(label="ZIP or postal code", required=False)
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        required=False,
+        help_text="Where they live decides when marketing may reach them.",
+        error_messages={"invalid_choice": "Choose a time zone from the list."},
+    )
     tags = forms.CharField(
         label="Tags", required=False, help_text="Put commas between them: Balayage, New mom"
     )
@@ -98,10 +137,18 @@ class ClientForm(forms.Form):
                 "last_name": client.last_name,
                 "phone": client.pretty_phone,
                 "email": client.email,
+                "region": client.region,
+                "postal_code": client.postal_code,
+                "time_zone": client.time_zone,
                 "tags": ", ".join(client.tags),
                 "good_to_know": client.good_to_know,
             }
         super().__init__(data, initial=initial)
+        # A fresh list each time: a zone that somebody else's client is kept in is no choice here.
+        self.fields["region"].choices = region_choices(business.country)  # type: ignore[attr-defined]
+        self.fields["time_zone"].choices = zone_choices(  # type: ignore[attr-defined]
+            business, client.time_zone if client else ""
+        )
         for field in self.fields.values():
             # The browser would offer the member's own name and number.
             field.widget.attrs["autocomplete"] = "off"
@@ -144,6 +191,20 @@ class ClientForm(forms.Form):
                 raise ValidationError("That email address is too long to exist. The most is 254 characters.")
         return email
 
+    def clean_postal_code(self) -> str:
+        typed = self.cleaned_data["postal_code"]
+        if not typed:
+            return ""
+        if found := postal_code(typed):
+            return found[0]
+        if self.business.country == "CA":
+            raise ValidationError(
+                "That isn’t a whole postal code. One looks like V5K 0A1; a US ZIP code like 97201."
+            )
+        raise ValidationError(
+            "That isn’t a whole ZIP code. One looks like 97201 or 97201-1234; a Canadian one like V5K 0A1."
+        )
+
     def clean_tags(self) -> list[str]:
         tags: list[str] = []
         for typed in self.cleaned_data["tags"].split(","):
@@ -160,6 +221,10 @@ class ClientForm(forms.Form):
         kept = super().clean() or self.cleaned_data
         if not self.errors and not kept["phone"] and not kept["email"]:
             self.add_error("phone", "Add a mobile number or an email, so that you can reach them.")
+        region, found = kept.get("region"), postal_code(kept.get("postal_code") or "")
+        if region and found and region not in REGIONS[found[1]]:
+            code = "a US ZIP code" if found[1] == "US" else "a Canadian postal code"
+            self.add_error("postal_code", f"That is {code}, and {region_name(region)} is not there.")
         return kept
 
     def save(self) -> Client | None:

@@ -218,6 +218,13 @@ class Consent(models.Model):
                 name="opt_outs",
                 condition=Q(says__in=["refused", "doubtful"]),
             ),
+            # The few that were told to a member, among all that were texted.
+            models.Index(
+                "business",
+                models.F("id").desc(),
+                name="opt_outs_told",
+                condition=Q(says="refused", how__in=["in_person", "by_phone", "by_email", "on_paper"]),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -14,7 +14,9 @@ from django.utils.text import Truncator
 from parley.businesses.access import MemberRequest, for_members
 from parley.businesses.models import Member
 from parley.clients.models import Client
+from parley.inbox.consent import standing_of
 from parley.messaging.models import Conversation, Message, MessageQuerySet
+from parley.sms.addresses import region_name, zone_name
 from parley.ui.templatetags.ui import clock
 
 PAGE = 25
@@ -132,6 +134,9 @@ def client_card(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         "place": "clients",
         "client": client,
         "conversation": conversation,
+        "standing": standing_of(request.member.business, client),
+        "home": f"{region_name(client.region)} {client.postal_code}".strip(),
+        "clock": _clock_of(request.member, client),
         "entries": entries,
         "more": more,
         "show": show,
@@ -143,6 +148,13 @@ def client_card(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         "div#client-card": "inbox/client_card/_card.html",
     }.get(request.headers.get("HX-Target", ""), "inbox/client_card/card.html")
     return render(request, template, context)
+
+
+def _clock_of(member: Member, client: Client) -> str:
+    """Their time zone in words; empty where nobody has written it down."""
+    if client.time_zone == member.business.time_zone:
+        return "Same as yours"
+    return zone_name(client.time_zone) if client.time_zone else ""
 
 
 def _message(conversation: Conversation, id: str | None) -> Message | None:

@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from parley.businesses.models import Member
 from parley.clients.models import Client
 from parley.inbox.context import COUNTED
+from parley.inbox.doubts import with_doubt
 from parley.inbox.media import media_words
 from parley.inbox.reach import clients_of, conversations_of
 from parley.messaging.models import Conversation, ConversationQuerySet, Message
@@ -67,6 +68,11 @@ def row_of(conversation: Conversation, member: Member, part: str = "") -> Row:
     message, client = conversation.last_message, conversation.client
     if message is None:
         row.words = "No messages yet"
+    elif conversation.in_doubt:  # type: ignore[attr-defined]
+        row.icon, row.tone = "hand", "pending"
+        row.words = (
+            f"May be an opt-out: {message.body}" if message.inbound else "May have opted out: what was meant?"
+        )
     elif message.inbound and client.texting == Client.Texting.STOPPED:
         row.icon, row.words = (
             "block",
@@ -136,7 +142,7 @@ class Listing:
                 continue
             if self._before:
                 conversations = conversations.before(*self._before)
-            page = list(conversations.for_list()[: self._page + 1])
+            page = list(with_doubt(conversations.for_list())[: self._page + 1])
             part.rows = [row_of(c, self.member, part.name) for c in page[: self._page]]
             part.more = part.rows[-1].key if len(page) > self._page else ""
             parts.append(part)
@@ -147,7 +153,7 @@ class Listing:
         whole = self.show not in ("open", "mine")
         return [
             row_of(c, self.member, "all" if whole else "")
-            for c in self.conversations.filter(pk__in=list(ids)).for_list()
+            for c in with_doubt(self.conversations.filter(pk__in=list(ids)).for_list())
         ]
 
     @cached_property
@@ -178,7 +184,7 @@ class Found:
         clients = clients_of(self.member).matching(self.words)
         people.rows = [
             row_of(c, self.member, "people")
-            for c in conversations.filter(client__in=clients).for_list()[:PAGE]
+            for c in with_doubt(conversations.filter(client__in=clients).for_list())[:PAGE]
         ]
         for row in people.rows:
             row.matched = True

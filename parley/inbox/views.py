@@ -20,6 +20,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from parley.businesses.access import MemberRequest, for_members
 from parley.inbox.composer import Composer
+from parley.inbox.doubts import doubt_about, with_doubt
 from parley.inbox.listing import Found, Listing
 from parley.inbox.thread import FAILED, Thread
 from parley.live.nudges import MOST_IDS, nudge
@@ -40,7 +41,7 @@ def _partial(request: HttpRequest) -> bool:
 
 def _find(request: MemberRequest, id: uuid.UUID) -> Conversation:
     own = request.member.business.conversations.select_related("client", "assignee__user")
-    return get_object_or_404(own, pk=id)
+    return get_object_or_404(with_doubt(own), pk=id)
 
 
 def _listing(request: MemberRequest) -> Listing | Found:
@@ -61,6 +62,9 @@ def _thread(
         "composer": composer or _composer(request, conversation),
         "members": request.member.business.members.select_related("user").order_by("user__name", "id"),
         "current": conversation.id,
+        "doubt": doubt_about(request.member.business, conversation.client.phone)
+        if conversation.in_doubt  # type: ignore[attr-defined]
+        else None,
     }
 
 
@@ -288,14 +292,15 @@ def live(request: MemberRequest) -> HttpResponse:
             context["gone"] = ids - {row.conversation.id for row in context["rows"]}
     if open_id and (not ids or open_id in ids):
         own = request.member.business.conversations.select_related("client", "assignee__user")
-        if conversation := own.filter(pk=open_id).first():
+        if conversation := with_doubt(own).filter(pk=open_id).first():
             context |= _thread(request, conversation)
             since = _moment(asked.get("since")) or context["now"]
             context["lines"] = context["thread"].since(since, _uuid(asked.get("oldest")))
     if news := _moment(asked.get("news")):
         # A failure says what to do next, so it stays where it can be done: in the conversation.
         toasts = Notification.objects.told_to(request.member).filter(
-            kind__in=(Notification.Kind.TEXT, Notification.Kind.NUMBER), created_at__gt=news - NEWS_OVERLAP
+            kind__in=(Notification.Kind.TEXT, Notification.Kind.NUMBER, Notification.Kind.QUOTA),
+            created_at__gt=news - NEWS_OVERLAP,
         )
         if visible := _uuid(asked.get("visible")):
             toasts = toasts.exclude(kind=Notification.Kind.TEXT, conversation_id=visible)

@@ -38,7 +38,8 @@ from parley.messaging import outcomes, revoking
 from parley.messaging.events import NewEvent, shard_of
 from parley.messaging.line import Db
 from parley.messaging.outcomes import Changes
-from parley.messaging.revoking import UNDER_WAY, Said
+from parley.messaging.patience import patience
+from parley.messaging.revoking import Said
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Intake:
         """True once the event is durable, and obeyed if it `said` to; False if that can't be told in time."""
         if said is None:
             return await self._kept.write(event, None, PATIENCE)
-        return await self._obeyed.write(event, said, PATIENCE + UNDER_WAY)
+        return await self._obeyed.write(event, said, PATIENCE + patience().under_way)
 
 
 class StillUnderWay(Exception):
@@ -196,7 +197,7 @@ async def _insert(db: Db, batch: Sequence[Waiting]) -> None:
 async def _obey(db: Db, batch: Sequence[Waiting]) -> None:
     """Keep the events and obey them, in one transaction. Raises StillUnderWay where the lock is not to be had."""
     texts = [said for _, said, _ in batch if said is not None]
-    for wait in (UNDER_WAY, None):
+    for wait in (patience().under_way, None):
         changes = Changes()
         try:
             async with db.transaction():

@@ -22,6 +22,7 @@ from parley.messaging import again, handsets
 from parley.messaging.line import Db, Line
 from parley.messaging.news import News, insert_news
 from parley.messaging.patience import Patience
+from parley.quota.ledger import REFUND
 
 log = logging.getLogger(__name__)
 
@@ -187,9 +188,16 @@ async def _refused(db: Db, batch: Sequence[Outcome], changes: Changes) -> None:
     for row in rows:
         if row.id is not None:
             changes.note(row)
+    await give_back(db, [row for row in rows if row.id is not None])
     await handsets.opted_out(db, [one for one in batch if one.opted_out])
     said = {row.attempt_id for row in rows}
     await handsets.learn(db, {one.attempt_id: one.reach for one in batch if one.attempt_id in said})
+
+
+async def give_back(db: Db, rows: Sequence[Any]) -> None:
+    """What these messages cost goes back to their businesses: carriers bill nothing for what they did not take."""
+    if rows:
+        await db.execute(REFUND, {"messages": [row.id for row in rows]})
 
 
 async def _not_sent(db: Db, batch: Sequence[Outcome], changes: Changes) -> None:

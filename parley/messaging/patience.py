@@ -44,6 +44,14 @@ class Patience:
         return 600 * max(self.scale, 1.0)
 
     @property
+    def under_way(self) -> float:
+        """How long an opt-out waits for a text to that client that is being handed over (rule R6).
+
+        A paced number's next share may take 1.5 s to begin; the carrier waits 15 s for the webhook's answer.
+        """
+        return max(2.0, 5.0 * self.scale)
+
+    @property
     def paused(self) -> float:
         """After the carrier refused our account, before one text tries whether it is open again."""
         return 30 * self.scale

@@ -190,7 +190,7 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: 
     A text from an unknown number makes a client that has only the number. A text that is here already (the same
     carrier id) changes nothing. Where nobody reads answers (the table "Which number"), no message is made.
     """
-    await _obey(db, texts, changes)
+    await _obey(db, texts, changes, patience)
     meant = await _meant(db, {(arrived.text.recipient, arrived.text.sender) for arrived in texts})
     orphans, ours, unread = [], [], []
     for arrived in texts:
@@ -296,11 +296,11 @@ async def _meant(db: Db, pairs: set[tuple[str, str]]) -> dict[tuple[str, str], A
     return {(row.ours, row.phone): row for row in await found.fetchall()}
 
 
-async def _obey(db: Db, texts: Sequence[Arrived], changes: Changes) -> None:
+async def _obey(db: Db, texts: Sequence[Arrived], changes: Changes, patience: Patience) -> None:
     """What the webhook has obeyed already is left alone; this is for texts that came another way."""
     said = [revoking.said_by(arrived.carrier, arrived.text, arrived.at) for arrived in texts]
     if wanted := [one for one in said if one]:
-        await revoking.obey(db, wanted, changes, wait=revoking.UNDER_WAY)
+        await revoking.obey(db, wanted, changes, wait=patience.under_way)
 
 
 async def _answer_for(db: Db, texts: Sequence[tuple[Arrived, Any]]) -> None:

@@ -36,9 +36,6 @@ SPOKE_OF = (
 )
 LATELY = timedelta(days=14)
 
-# Until a text under way to somebody who opts out is out (seconds): a paced number's next share may take 1.5 s to begin.
-UNDER_WAY = 5.0
-
 OPTED_OUT = "They opted out of texts."
 NO_MARKETING = "They opted out of marketing."
 IN_DOUBT = "They may have opted out: it waits until somebody of your team says what they meant."

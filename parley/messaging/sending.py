@@ -263,6 +263,7 @@ def send_automatic(
         raise
 
 
+@transaction.atomic
 def _write_unsent(
     business: Business,
     client: Client,
@@ -292,6 +293,8 @@ def _write_unsent(
         },
     )
     if new:
+        if refusal.buy:
+            ledger.refused(business)
         nudge(business.id, [message.conversation_id])
     return message
 

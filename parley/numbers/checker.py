@@ -18,8 +18,8 @@ from django.core.validators import validate_email
 from parley.businesses.models import TEXTING_COUNTRIES
 from parley.numbers import known_refusals as known
 from parley.numbers.models import Registration
-from parley.numbers.regions import REGIONS
 from parley.sms import numbers, places
+from parley.sms.addresses import REGIONS
 
 Type = Registration.BusinessType
 OptIn = Registration.OptIn

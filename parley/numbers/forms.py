@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from parley.businesses.models import Business, Member
 from parley.numbers.models import Registration
-from parley.numbers.regions import COUNTRIES, REGIONS, WORDS
+from parley.sms.addresses import COUNTRIES, REGIONS, WORDS
 
 LONGEST_AUTO_REPLY = 320
 

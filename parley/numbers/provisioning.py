@@ -48,9 +48,9 @@ from parley.live.nudges import nudge
 from parley.numbers import checker
 from parley.numbers.checker import Finding
 from parley.numbers.models import PhoneNumber, Registration
-from parley.numbers.regions import COUNTRIES, REGIONS, WORDS
 from parley.numbers.texting import lacks
 from parley.numbers.verdicts import is_old_verdict, reject, settle
+from parley.sms.addresses import COUNTRIES, REGIONS, WORDS
 from parley.sms.numbers import is_toll_free
 
 Status = Registration.Status

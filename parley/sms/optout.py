@@ -77,8 +77,10 @@ _UNSEEN = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u0300-\u036f\u034f\u061c\u115f\u180e\u1ab0-\u1aff\u1dc0-\u1dff"
     r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\U000e0000-\U000e01ef]"
 )
-_SIGN = re.compile(r"(?:\s*\U0001f6d1)+")
+_SIGN = re.compile(r"[\s.,!?*()\-]*\U0001f6d1[\s.,!?*()\-\U0001f6d1]*")
 _NOT_WORDS = re.compile(r"[\W_]+")
+_WORDS_AND_MARKS = re.compile(r"[^\W_]+|\?|[.!;:]+|,+")
+_MARKS = {"?": "?", ",": ",", ".": ".", "!": ".", ";": ".", ":": "."}
 
 
 def keyword(text: str) -> Keyword | None:
@@ -159,8 +161,5 @@ def _told(shape: str) -> str:
     text = re.sub(r"\b([cdjlmnst])'(?=\w)", r"\1 ", shape.replace("\n", " . "))
     text = text.replace("'", "")
     text = " ".join(word for word in text.split() if "://" not in word and not word.startswith("www."))
-    told = ""
-    for clause, end in re.findall(r"([^.,?!;:]*)([.,?!;:]*)", text):
-        if words := _NOT_WORDS.sub(" ", clause).strip():
-            told += f"{words} {'?' if '?' in end else ',' if end[:1] == ',' else '.'} "
-    return told.removesuffix(" . ").strip()
+    told = " ".join(_MARKS.get(part[0], part) for part in _WORDS_AND_MARKS.findall(text))
+    return told.strip(" .,")

@@ -22,6 +22,9 @@ from parley.sms.zones import Basis, Place, clocks, regions_of, zones_of
 
 __all__ = ["HOURS", "NoWindow", "Place", "Window", "may_reach", "next_window", "zones_of"]
 
+Day = tuple[int, int] | None
+Week = tuple[Day, ...]
+
 _FAR = timedelta(days=8)
 _STEP = timedelta(hours=6)  # no clock is set twice within it
 
@@ -29,7 +32,7 @@ _STEP = timedelta(hours=6)  # no clock is set twice within it
 class Hours(NamedTuple):
     """Minutes after local midnight, [opens, closes), for each weekday from Monday; None: not at all."""
 
-    days: tuple[tuple[int, int] | None, ...]
+    days: Week
     source: str
 
 
@@ -44,7 +47,7 @@ def _hours(
     """In hours. Saturday and Sunday are as the other days, and within what is given for them."""
     every = (int(opens * 60), int(closes * 60))
 
-    def day(given: tuple[float, float] | None) -> tuple[int, int] | None:
+    def day(given: tuple[float, float] | None) -> Day:
         if given is None:
             return None
         if given == (0, 24):
@@ -145,9 +148,9 @@ def rule(codes: frozenset[str]) -> str:
     return f"{' and '.join(names) or 'United States'}: {_words(_days(codes))}"
 
 
-def _days(codes: frozenset[str]) -> tuple[tuple[int, int] | None, ...]:
+def _days(codes: frozenset[str]) -> Week:
     """The hours of each weekday that all of these states' laws and the federal one allow."""
-    told: list[tuple[int, int] | None] = []
+    told: list[Day] = []
     for every in zip(FEDERAL.days, *(HOURS[code].days for code in codes if code in HOURS), strict=True):
         opens = max((day[0] for day in every if day), default=0)
         closes = min((day[1] if day else 0 for day in every), default=0)
@@ -156,7 +159,7 @@ def _days(codes: frozenset[str]) -> tuple[tuple[int, int] | None, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _open(zones: frozenset[str], days: tuple[tuple[int, int] | None, ...], today: date) -> tuple[_Span, ...]:
+def _open(zones: frozenset[str], days: Week, today: date) -> tuple[_Span, ...]:
     """The stretches that all clocks allow, from two days before `today` (in UTC) to ten days after it."""
     start = datetime(today.year, today.month, today.day, tzinfo=UTC) - timedelta(days=2)
     end = start + timedelta(days=12)
@@ -167,9 +170,7 @@ def _open(zones: frozenset[str], days: tuple[tuple[int, int] | None, ...], today
     return tuple(spans)
 
 
-def _open_by(
-    clock: ZoneInfo, days: tuple[tuple[int, int] | None, ...], start: datetime, end: datetime
-) -> list[_Span]:
+def _open_by(clock: ZoneInfo, days: Week, start: datetime, end: datetime) -> list[_Span]:
     """The stretches of [start, end) at which `clock` shows an allowed hour, in order."""
     spans: list[_Span] = []
     for since, until, offset in _stretches(clock, start, end):
@@ -178,9 +179,7 @@ def _open_by(
             if day := days[midnight.weekday()]:
                 opens = max(since, midnight - offset + timedelta(minutes=day[0]))
                 closes = min(until, midnight - offset + timedelta(minutes=day[1]))
-                if spans and opens == spans[-1].closes < closes:  # the clock was set back within the hours
-                    spans[-1] = _Span(spans[-1].opens, closes)
-                elif opens < closes:
+                if opens < closes:
                     spans.append(_Span(opens, closes))
             midnight += timedelta(days=1)
     return spans
@@ -233,7 +232,7 @@ def _both(some: list[_Span], others: list[_Span]) -> list[_Span]:
     return shared
 
 
-def _words(days: tuple[tuple[int, int] | None, ...]) -> str:
+def _words(days: Week) -> str:
     week, saturday, sunday = days[0], days[5], days[6]
     told = _hours_words(week)
     if saturday == sunday != week:
@@ -244,7 +243,7 @@ def _words(days: tuple[tuple[int, int] | None, ...]) -> str:
     return told
 
 
-def _other(name: str, week: tuple[int, int] | None, day: tuple[int, int] | None) -> str:
+def _other(name: str, week: Day, day: Day) -> str:
     if day is None or week is None:
         return f"not on {name}" if day is None else f"{name} {_hours_words(day)}"
     if day[1] == week[1]:
@@ -254,7 +253,7 @@ def _other(name: str, week: tuple[int, int] | None, day: tuple[int, int] | None)
     return f"{name} {_hours_words(day)}"
 
 
-def _hours_words(day: tuple[int, int] | None) -> str:
+def _hours_words(day: Day) -> str:
     return f"{_clock(day[0])} to {_clock(day[1])}" if day else "not on weekdays"
 
 

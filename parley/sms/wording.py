@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from typing import Literal, NamedTuple
 
 _STOP = "stop stopp quit cease discontinue halt"
@@ -97,8 +98,8 @@ _WISHES = [
     (_STOP, r" <dear>*2 (?:sending|sendin|send|receiving|getting) <me>?(?: to <me>)? <such>*4(?: <offers>| <stuff>)?"
             r"(?:(?: and| or)? <such>*2 <texts>|<end>)"),
     (_STOP, r" <dear>*2 (?:sending|sendin|send) <me>?(?: to <me>)? <such>*4 (?:<offers>|<stuff>)"),
-    (f"{_STOP} end cancel suspend terminate enough disable turn_off", r" <such>*5 (?:<offers> )?<texts><always>"),
-    (_STOP, r" <such>*4 <offers><end>"),
+    (f"{_STOP} end cancel suspend terminate enough disable turn_off parar", r" <such>*5 (?:<offers> )?<texts><always>"),
+    (_STOP, r" <such>*4 (?:<offers>|<stuff>)<end>"),
     (_STOP, r" using (?:my|this) <number>"),
     (_NOT, r" <dear>*3 <calling and>? <text> (?:to )?<me><always>(?: about (?:\w{1,20} ){0,2}?<offers>)?"),
     (_NOT, r" <dear>*3 <calling and>? (?:te?xt|message|msg|contact|sms)"
@@ -155,7 +156,8 @@ _WISHES = [
     ("dejenme dejeme dejame dejadme dejennos dejenos", r" (?:en paz|tranquil[oa]s?)"),
     # French
     ("arretez arrete arreter cessez cesse cesser stop",
-     r"(?: (?:svp|s il vous plait|sil vous plait|donc|tout de suite))? (?:de|d) (?:(?:m|me|nous) )?<ecrire><always>"
+     r"(?: (?:svp|s il vous plait|sil vous plait|donc|tout de suite))? (?:de|d) (?:(?:m|me|nous) )?"
+     r"(?:<ecrire>|recevoir (?:des|vos|ces|de|les) <messages>)<always>"
      r"(?: (?:des|vos|ces|de|les|tes)(?: <offers>)?)?"),
     ("arretez arrete arreter cessez cesse cesser stop fini",
      r"(?: (?:les|vos|ces|tous|aux|tes|avec)){1,3} (?:<messages>|<offers>)"),
@@ -216,16 +218,16 @@ _COURTESY = (
     r"s ?il vous plait|s ?il te plait|svp|stp|merci d|merci|bonjour|veuillez|immediatement|maintenant|obrigad[oa])"
 )
 _ASKING = (
-    r"(?:(?:can|could|would|will) (?:you|u)|(?:please )?can i|may i|how (?:do|can) (?:i|you)|how to|where do i|"
+    r"(?:(?:can|could|would|will) (?:you|u)|(?:please )?can i|may i|how (?:do|can) (?:i|you|u)|how to|where do i|"
     r"i (?:want|need|wish|have|am asking you|told you|asked you|asked|would like|beg you)"
     r"(?: (?:you|u|this|it|them|these))? to|i (?:want|said|say)|i wanna|wanna|want to|id like (?:you |this )?to|"
     r"im (?:asking|telling|begging) you to|(?:you|u) (?:need|have) to|(?:this|it) (?:needs|has) to|make (?:it|this)|"
     r"tell them to|let me|i|quiero|je veux|je souhaite)"
 )
 _BARE = (
-    r"(?:stop (?:it|this|that|all|all of this|all this|everything|me)|stopall|stopp*|quit it|quit|revoke|"
-    r"remove me|remove us|remove|unenroll me|opt ?out|opt me out|unsub(?:scribe)?(?: me)?|discontinue|cease|"
-    r"cease and desist|knock it off|cut it out|go away|get lost|fuck off|f off|piss off|"
+    r"(?:stop (?:it|this|that|these|those|all|all of this|all this|everything|me)|stopall|stopp*|quit it|quit|revoke|"
+    r"remove me|remove us|remove|take me off|unenroll me|opt ?out|opt me out|unsub(?:scribed?)?(?: me)?|discontinue|"
+    r"cease|cease and desist|knock it off|cut it out|go away|get lost|fuck off|f off|piss off|"
     r"no more texts?|no texts?|no text messages?|no messages|no sms|no spam|dont text|do not text|do not contact|dnc|"
     r"arretez? ca|arretez?|arreter|arret|cessez?|assez|(?:plus|pas) de (?:textos?|messages?|sms)|"
     r"no mas|ya no mas|basta ya|ya basta|basta|alto|parar|pare|paren|para ya|detener|detenga|detenganse|detengase|"
@@ -235,7 +237,8 @@ _BARE = (
 _DOUBTFUL = (
     r"(?:cancel(?:l|ed|led|ling|ing)?|cancle|canel|cancal|cancel (?:me|all|everything)|end it|end this|end|"
     r"(?:cancel|end|stop) (?:my |the |this )?subscription|terminate|no more|enough|thats enough|enough is enough|"
-    r"cancelar|cancela|cancele|cancelen|terminar|termina|fin|finalizar|annuler|annulez|annule|annulation|"
+    r"cancelar|cancela|cancele|cancelen|terminar|termina|fin|finalizar|cancelar (?:la )?suscripcion|"
+    r"annuler|annulez|annule|annulation|"
     r"(?:(?:you|u) (?:have|got) (?:the )?|this is (?:the |a )?|its the )?wrong (?:number|person))"
 )
 _LONGEST_BARE = 200
@@ -267,7 +270,7 @@ def _filled(pattern: str) -> str:
     return re.sub(r"( ?)<([a-z][a-z ]*)>(\?|\*\d)?", part, pattern)
 
 
-def _by_first_word() -> dict[str, re.Pattern[str]]:
+def _by_first_word() -> dict[str, str]:
     rests = defaultdict[str, tuple[list[str], list[str]]](lambda: ([], []))
     for which, table in enumerate((_WISHES, _OTHERS)):
         for firsts, rest in table:
@@ -275,7 +278,7 @@ def _by_first_word() -> dict[str, re.Pattern[str]]:
                 word, _, second = first.partition("_")
                 rests[word][which].append((f" {second}" if second else "") + _filled(rest))
     return {
-        word: re.compile(rf"(?:(?P<wish>{_any(wishes)})|{_any(others)})(?!\w)")
+        word: rf"(?:(?P<wish>{_any(wishes)})|{_any(others)})(?!\w)"
         for word, (wishes, others) in rests.items()
     }
 
@@ -284,18 +287,20 @@ def _any(patterns: list[str]) -> str:
     return "|".join(patterns) if patterns else "(?!)"
 
 
-def _whole(core: str) -> re.Pattern[str]:
-    return re.compile(
-        rf"(?:(?!{core}(?: |$))(?:{_COURTESY}|{_ASKING}) )*+{core}(?: (?:{core}|{_COURTESY}))*+",
-    )
+def _whole(core: str) -> str:
+    return rf"(?:(?!{core}(?: |$))(?:{_COURTESY}|{_ASKING}) )*+{core}(?: (?:{core}|{_COURTESY}))*+"
 
 
 _BY_FIRST_WORD = _by_first_word()
 _BARE_ALONE = _whole(_BARE)
 _EITHER_ALONE = _whole(f"(?:{_BARE}|{_DOUBTFUL})")
-_COURTESY_ALONE = re.compile(rf"{_COURTESY}(?: {_COURTESY})*+")
-_MARKETING = re.compile(_filled(r"\b(?:<offers>|<promotional>)\b"))
-_AND_TEXTS = re.compile(_filled(r"\b(?:and|or) <such>*2 ?<texts>$"))
+_COURTESY_ALONE = rf"{_COURTESY}(?: {_COURTESY})*+"
+_MARKETING = _filled(r"\b(?:<offers>|<promotional>)\b")
+_AND_TEXTS = _filled(r"\b(?:and|or) <such>*2 ?<texts>$")
+
+
+# To compile them all takes longer than to start; a process that reads no texts compiles none.
+_compiled = cache(re.compile)
 
 
 class Said(NamedTuple):
@@ -311,16 +316,20 @@ def stops(told: str, written: str) -> Said | None:
         return None
     clauses = [clause for clause in re.split(r" ?[.,?] ?", told) if clause]
     whole = " ".join(clauses)
-    if len(whole) <= _LONGEST_BARE and _EITHER_ALONE.fullmatch(whole):
-        return Said("all", doubtful=_BARE_ALONE.fullmatch(whole) is None)
+    if len(whole) <= _LONGEST_BARE and _compiled(_EITHER_ALONE).fullmatch(whole):
+        return Said("all", doubtful=_compiled(_BARE_ALONE).fullmatch(whole) is None)
     if wishes := list(_wishes(told.replace(" ,", ""))):
-        offers = all(_MARKETING.search(wish) and not _AND_TEXTS.search(wish) for wish in wishes)
+        offers = all(_only_offers(wish) for wish in wishes)
         return Said("marketing" if offers else "all", doubtful=False)
     if _stands_alone(clauses) or _stands_alone(clauses[::-1]):
         return Said("all", doubtful=True)
     if _SHOUTED.search(written) and not _TALKED_ABOUT.search(written):
         return Said("all", doubtful=True)
     return None
+
+
+def _only_offers(wish: str) -> bool:
+    return bool(_compiled(_MARKETING).search(wish) and not _compiled(_AND_TEXTS).search(wish))
 
 
 def _wishes(told: str) -> Iterator[str]:
@@ -330,7 +339,7 @@ def _wishes(told: str) -> Iterator[str]:
         if word.start() < done:
             continue
         first = "unsubscribe" if _UNSUBSCRIBE.fullmatch(word[0]) else word[0]
-        if (phrases := _BY_FIRST_WORD.get(first)) and (found := phrases.match(told, word.end())):
+        if (phrases := _BY_FIRST_WORD.get(first)) and (found := _compiled(phrases).match(told, word.end())):
             done = found.end()
             if found["wish"] is not None:
                 yield told[word.start() : done]
@@ -341,6 +350,6 @@ def _stands_alone(clauses: list[str]) -> bool:
     for clause in clauses:
         if len(clause) > _LONGEST_BARE:
             return False
-        if not _COURTESY_ALONE.fullmatch(clause):
-            return _BARE_ALONE.fullmatch(clause) is not None
+        if not _compiled(_COURTESY_ALONE).fullmatch(clause):
+            return _compiled(_BARE_ALONE).fullmatch(clause) is not None
     return False

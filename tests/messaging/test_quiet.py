@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -17,20 +17,13 @@ from parley.messaging.models import Message, Outbox
 from parley.messaging.outcomes import Outcome
 from parley.messaging.patience import Patience
 from parley.messaging.sending import CannotSend, send_automatic
-from tests.messaging.test_revoking import take
+from tests.messaging.test_revoking import take, where_it_is
 from tests.messaging.test_routing import likes_marketing, shared
 from tests.people import House
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CAMPAIGN = "+18445550110"
-
-
-def where_it_is(hour: int) -> str:
-    """A zone in whose clock it is about this hour now."""
-    ahead = (hour - datetime.now(UTC).hour + 12) % 24 - 12
-    # Etc/GMT's signs are the wrong way round, by POSIX.
-    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 
 @sync_to_async

@@ -61,9 +61,22 @@ def say(line: Line) -> Say:
 async def take(line: Line) -> list[Claimed]:
     """As the loop claims, and lets go of what it took."""
     held: list[int] = []
-    claimed = await line.run(lambda db: claim(db, room=100, carriers=["twilio"], lease=60, held=held))
+
+    async def work(db: Any) -> list[Claimed]:
+        # Where the lock does not keep the two apart, one waits for the other's rows.
+        await db.execute("SET LOCAL lock_timeout = '3s'")
+        return await claim(db, room=100, carriers=["twilio"], lease=60, held=held)
+
+    claimed = await line.run(work)
     await line.run(lambda db: let_go(db, held))
     return claimed
+
+
+def where_it_is(hour: int) -> str:
+    """A zone in whose clock it is about this hour now."""
+    ahead = (hour - datetime.now(UTC).hour + 12) % 24 - 12
+    # Etc/GMT's signs are the wrong way round, by POSIX.
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 
 def text(house: House, client: Client, body: str = "Hello") -> Message:
@@ -240,6 +253,18 @@ async def test_the_claim_asks_again(line: Line, juniper: House, alder: House) ->
     assert not await Outbox.objects.aexists()
 
 
+async def test_the_claim_asks_whether_marketing_is_still_agreed(line: Line, juniper: House) -> None:
+    await sync_to_async(shared)(CAMPAIGN, "marketing")
+    maya = await sync_to_async(juniper.client)(time_zone=where_it_is(12))
+    await sync_to_async(likes_marketing)(juniper, MAYA)
+    offer = await sync_to_async(automatic)(juniper, maya, Message.Kind.MARKETING)
+    await sync_to_async(consent.record)(
+        juniper.business, MAYA, category=Category.MARKETING, says=Says.REFUSED, how=How.BY_PHONE
+    )
+    assert await take(line) == []
+    await Message.objects.aget(pk=offer.pk, state="canceled", reason=revoking.NO_MARKETING)
+
+
 async def test_a_text_is_passed_over_while_its_client_is_opting_out(line: Line, juniper: House) -> None:
     """Between the claim's look and an opt-out's commit there is no gap: the opt-out holds the lock."""
     maya = await sync_to_async(juniper.client)()
@@ -347,6 +372,20 @@ def test_while_a_text_is_under_way_there_is_no_200(web: World, juniper: House) -
     assert answers[0][0] == 200
     assert answers[0][1] >= released
     assert held(juniper) == ("refused", "refused")
+
+
+def test_if_it_may_still_begin_the_carrier_is_told_to_try_again(web: World, juniper: House) -> None:
+    """The opt-out holds all the same."""
+    waiting = text(juniper, juniper.client())
+    form = text_form(web, MAYA, OWN, "STOP")
+    with connection.cursor() as worker:
+        key = f"hashtext('{juniper.business.pk}' || '{MAYA}')"
+        worker.execute(f"SELECT pg_advisory_lock_shared({consent.LOCK}, {key})")
+        assert post(web, TEXT, form) == 503
+        assert (held(juniper), state(waiting)) == (("refused", "refused"), "canceled")
+        worker.execute(f"SELECT pg_advisory_unlock_shared({consent.LOCK}, {key})")
+    assert post(web, TEXT, form) == 200
+    assert Consent.objects.count() == 1
 
 
 def waits_for_lock(cursor: Any) -> bool:

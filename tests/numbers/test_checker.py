@@ -10,7 +10,7 @@ from parley.businesses.models import Business
 from parley.numbers import known_refusals as known
 from parley.numbers.checker import contact_phone, findings, names_texts, postal_code, registration_number
 from parley.numbers.models import Registration
-from parley.numbers.regions import REGIONS
+from parley.sms.addresses import REGIONS
 from parley.sms.numbers import BadNumber
 from tests.numbers.carrier import ANSWERS, filled
 

@@ -8,7 +8,11 @@ import uuid
 import pytest
 from django.test import Client as Browser
 
+from parley.clients import consent
+from parley.clients.models import Consent
 from tests.people import House
+
+ALL, REFUSED, TEXT = Consent.Category.ALL, Consent.Says.REFUSED, Consent.How.TEXT
 
 CARD = {"HX-Request": "true", "HX-Target": "div#client-card"}
 EARLIER = {"HX-Request": "true", "HX-Target": "li#earlier"}
@@ -87,12 +91,23 @@ def test_the_timeline_comes_in_pages_and_a_refresh_keeps_what_is_shown(nora: Bro
 
 
 def test_a_client_nobody_wrote_to(nora: Browser, juniper: House) -> None:
-    maya = juniper.client(texting="stopped", phone="+15035550112")
+    maya = juniper.client(phone="+15035550112")
+    consent.record(
+        juniper.business,
+        maya.phone,
+        category=ALL,
+        says=REFUSED,
+        how=TEXT,
+        words="STOP",
+        our_number="+18555550142",
+    )
     html = nora.get(f"/clients/{maya.pk}").content.decode()
     assert "What you and Maya write comes here." in html
     assert "Open conversation" not in html
     assert "Asked to stop texts" in html
-    assert "They can start again by texting START." in html
+    assert "Opted out of all texts" in html
+    assert "only they can undo it: by texting START to" in html
+    assert "(855) 555-0142" in html
 
 
 def test_what_is_not_ours_is_absent(nora: Browser, juniper: House, alder: House) -> None:
@@ -113,5 +128,6 @@ def test_the_card_costs_the_same_for_few_and_many(
     maya = juniper.client()
     for n in range(count):
         juniper.text(maya, f"Text {n}", inbound=bool(n % 2), minutes_ago=n)
-    with django_assert_num_queries(5):  # type: ignore[operator]
+    # Two of them are the consent of a number that never said anything.
+    with django_assert_num_queries(7):  # type: ignore[operator]
         nora.get(f"/clients/{maya.pk}", headers=CARD)

@@ -335,6 +335,102 @@ n'envoyez plus de messages
 ne m'envoyez pas de messages
 Je ne veux pas recevoir de textos
 enlever mon numéro de votre liste svp
+Stop texting this number please I don't know you
+STOP MESSAGING ME
+stop stop
+Please take me off
+take me off
+TAKE ME OFF THIS LIST
+take me off ur list
+pls remove
+Please remove me from your database
+Please remove this phone number from your list
+I'd like to be removed from your list
+please remove my phone number from your system
+How do you stop these
+how do u stop this
+make it stop
+I don't want to receive any more text messages from you
+I do not want these messages
+no longer interested please remove me
+please do not send me any text messages
+do not send me text messages
+Don't contact me anymore!!
+Do not message me again
+Do NOT text me EVER again
+Never message me again
+you guys need to stop texting me
+I asked you to stop texting me
+Quit sending me messages
+quit sending these
+End all messages
+cancel all texts
+cancel all messages
+Cancel my texts
+I'd like to cancel these texts
+I want to cancel text notifications
+I want to stop getting these messages
+I'd like to stop receiving texts
+unsubscribe from this
+UNSUBSCRIBE ME
+un-subscribe
+un subscribe
+Unsubscribed please
+please unsubscribe my number
+OPT-OUT
+opt me out plz
+I would like to opt out
+i wish to opt out
+opt out now
+please opt me out of all messages
+I revoke consent
+I revoke my permission for you to text me
+stop txt
+stop text
+stop txts
+stop msgs
+Stop SMS
+stop sms please
+No more msgs
+no more txts
+don't txt me
+dont msg me
+do not sms
+stop it now
+Stop this now
+stop now
+STOP NOW
+stop immediately
+stop this nonsense
+stop this spam
+stop the spam
+stop please and thank you
+thank you but please stop
+Thanks but no thanks, stop
+no gracias, basta
+por favor no más
+no más textos por favor
+no me texteen
+no me texteen más
+Deje de textearme
+dejen de molestar
+quítame de tu lista
+sáquenme de su lista
+no quiero recibir más mensajes de ustedes
+parar mensajes
+Arrêtez de me texter
+arrêter svp
+arretez vos messages
+arrêtez d'envoyer des messages
+ne m'écrivez plus jamais
+stop messages svp
+plus de messages svp
+je ne veux plus de textos
+Je veux arrêter de recevoir des messages
+me désabonner
+Veuillez me désabonner
+enlevez mon numéro
+retirer mon numéro svp
 """
 
 DOUBTFUL_STOPS = """
@@ -366,6 +462,11 @@ stop!! im at work
 too many texts, stop
 You text too much. Stop.
 end subscription
+no longer interested, stop
+why are you still texting me? stop
+enough already
+ENOUGH!
+cancelar suscripción
 """
 
 MARKETING_STOPS = """
@@ -712,6 +813,93 @@ omg stop that's so funny
 the wrong number of tiles arrived
 wrong numbers on the invoice
 This was sent to the wrong person's house
+Can you stop by after work?
+stop by tmrw
+I can stop over at 4
+Don't stop sending updates
+please keep texting me
+Please text me again
+text me again later
+I want to start
+Let me know when to stop taking the medication
+should I stop taking the pills before?
+When should I stop eating before surgery
+stop eating at 8?
+Quit my gym
+I quit drinking
+she quit
+the texts are great
+love your texts
+your message was cut off
+no message from you today?
+I got no text
+no texts from you yet
+where's my reminder
+can I get a reminder
+turn on notifications
+opt in
+what's the end time
+The end of the road, white house
+End of May works
+in the end we chose blue
+cancel culture lol
+Cancelled flight, will be late
+Canceling my 2pm
+We need to cancel Friday's cleaning
+please cancel Thursday
+cancel tomorrow please
+can you cancel tomorrow
+can you cancel my appt
+I want to cancel my visit
+remove the old color
+remove acrylics
+how much to remove gel
+can you remove my stitches Tuesday
+take off my boots?
+take me off speaker
+off the list
+I'm on the list
+leave me out of it
+leave me a voicemail
+don't leave me hanging
+do not disturb sign is on the door
+don't contact my wife about the surprise
+do not call before 9
+don't text before 10am
+no worries
+no problem
+no more questions, thanks
+No more pain!
+no more than 3
+That's not enough time
+is $50 enough
+arrive at bus stop
+the stop is across the street
+Stop & Shop on Main
+Pit stop then I'll be there
+unstoppable
+Stopwatch
+he stopped
+nonstop flight
+They stopped texting me the code
+I stopped receiving reminders
+why did I stop getting reminders?
+Why did the reminders stop
+Did you stop the subscription box?
+basta ya de lluvia jaja
+no más que eso
+alto y claro
+Para el lunes
+pare en la esquina
+el fin
+arrête-toi au magasin
+j'arrive, pas de problème
+plus de place ?
+pas de souci
+fini
+C'est la fin
+je veux plus de boucles
+Je ne veux pas de mèches
 """
 
 
@@ -811,12 +999,16 @@ def test_the_tables_are_long_enough_to_mean_something() -> None:
         ("help", Wish("help", "all", "HELP", doubtful=False)),
         ("stpo", Wish("stop", "all", "", doubtful=False)),
         ("s.t.o.p", Wish("stop", "all", "", doubtful=False)),
+        ("🛑", Wish("stop", "all", "", doubtful=False)),
+        ("(🛑)!", Wish("stop", "all", "", doubtful=False)),
         ("🛑🛑", Wish("stop", "all", "", doubtful=False)),
         ("stop please", Wish("stop", "all", "", doubtful=False)),
         ("start texting me again", None),
         ("help me pick a colour", None),
         ("I moved away. Please stop. Thanks", Wish("stop", "all", "", doubtful=True)),
         ("Stop sending me texts and offers", Wish("stop", "all", "", doubtful=False)),
+        ("Stop sending me offers and texts", Wish("stop", "all", "", doubtful=False)),
+        ("Liked “Okay, we will stop texting. Opt me out worked!”", None),
         ("stop sending me offers. Stop texting me!", Wish("stop", "all", "", doubtful=False)),
         ("Hi\nplease don’t\ntext me\nagain", None),
         ("Hi\nplease don’t text me again\nBo", Wish("stop", "all", "", doubtful=False)),

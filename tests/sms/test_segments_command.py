@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import select
 import subprocess
 import sys
 
 import pytest
 
+from parley.cli import main
 from tests import witness
 from tests.sms.test_segments import VECTORS, WHOLE_GRAPHEMES
 
@@ -41,24 +45,36 @@ def test_half_a_surrogate_pair_counts_as_one_unit() -> None:
 
 def test_an_answer_comes_before_the_next_question() -> None:
     with subprocess.Popen(
-        PARLEY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=witness.ROOT
+        PARLEY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=witness.ROOT,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     ) as process:
         assert process.stdin
         assert process.stdout
         for text, units in ("See you at 5\u2028", 13), ("{", 2):
             process.stdin.write(json.dumps(text, ensure_ascii=False) + "\n")
             process.stdin.flush()
+            if not select.select([process.stdout], [], [], 20)[0]:
+                process.kill()
+                pytest.fail("no answer in 20 seconds")
             assert json.loads(process.stdout.readline())["units"] == units
         process.stdin.close()
         assert process.wait(20) == 0
 
 
-@pytest.mark.parametrize("line", [b"5", b"Hello", b"", b'"Hello', b'["a"]', b"null", b'"\xe9"', b"[" * 9999])
-def test_what_is_not_a_json_string_is_named_by_its_line(line: bytes) -> None:
-    ran = run(b'"Hello"\n' + line + b'\n"never read"\n')
-    assert ran.returncode == 2
-    assert ran.stderr.decode() == "parley: line 2 is not a JSON string in UTF-8\n"
-    assert ran.stdout.decode() == '{"encoding": "GSM-7", "segments": 1, "units": 5}\n'
+def test_what_is_not_a_json_string_is_named_by_its_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for line in (b"5", b"Hello", b"", b'"Hello', b'["a"]', b"null", b'"\xe9"', b"[" * 99_999, b'"a\tb"'):
+        given = io.TextIOWrapper(io.BytesIO(b'"Hello"\n' + line + b'\n"never read"\n'))
+        monkeypatch.setattr("sys.stdin", given)
+        assert main(["segments"]) == 2
+        told = capsys.readouterr()
+        assert told.err == "parley: line 2 is not a JSON string in UTF-8\n"
+        assert told.out == '{"encoding": "GSM-7", "segments": 1, "units": 5}\n'
 
 
 def test_a_reader_who_leaves_early_is_no_error() -> None:

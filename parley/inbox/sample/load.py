@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from parley.businesses.demo import BEGINNER, OWNER
 from parley.businesses.models import Business, Member, User
-from parley.clients.models import Client
+from parley.clients.models import Client, Consent, Handset
 from parley.inbox.sample import people, stories
+from parley.inbox.sample.texts import use_texts
 from parley.messaging.models import Conversation, Lane, Message
 from parley.notifications.models import Notification
 from parley.numbers.models import PhoneNumber, Registration
@@ -87,7 +88,7 @@ def _registration(business: Business) -> None:
 
 
 def _client(business: Business, person: people.Person, today: date) -> Client:
-    return Client.objects.create(
+    client = Client.objects.create(
         business=business,
         first_name=person.first,
         last_name=person.last,
@@ -96,8 +97,46 @@ def _client(business: Business, person: people.Person, today: date) -> Client:
         tags=person.tags,
         good_to_know=person.note,
         since=today - timedelta(days=person.since * 30) if person.since else None,
-        texting=person.texting,
-        texting_changed_at=None if person.texting == "ok" else timezone.now() - timedelta(days=7),
+    )
+    week_ago = timezone.now() - timedelta(days=7)
+    if person.texting == "cannot":
+        business.handsets.create(phone=client.phone, reach=Handset.Reach.LANDLINE, changed_at=week_ago)
+    elif person.texting == "stopped":
+        _says(client, Consent.Says.REFUSED, Consent.Category.ALL, Consent.How.TEXT, "STOP", week_ago)
+    elif client.since and int(client.phone[-4:]) % 3 == 0:
+        at = datetime.combine(client.since, time(15, 18), business.zone)
+        agreed = Consent.Says.AGREED, Consent.Category.MARKETING, Consent.How.WEB_FORM
+        _says(client, *agreed, people.OFFERS.format(business=business), at)
+    return client
+
+
+def _says(
+    client: Client,
+    says: Consent.Says,
+    category: Consent.Category,
+    how: Consent.How,
+    words: str,
+    at: datetime,
+) -> None:
+    """A line of the ledger from long ago, and what followed from it; `consent.record` would say that it acts now."""
+    line = client.business.consents.create(
+        phone=client.phone,
+        category=category,
+        says=says,
+        how=how,
+        words=words,
+        our_number=people.NUMBER if how == Consent.How.TEXT else "",
+        said_at=at,
+        recorded_at=at + timedelta(milliseconds=80),
+    )
+    everything = category == Consent.Category.ALL
+    client.business.handsets.create(
+        phone=client.phone,
+        service=says if everything else "",
+        marketing=says,
+        service_by=line.id if everything else None,
+        marketing_by=line.id,
+        changed_at=line.recorded_at,
     )
 
 
@@ -121,6 +160,8 @@ class _Loader:
             mode=Business.Mode.TEXTING,
             two_way=True,
         )
+        # It came before its registration was sent, and its pace is counted from then.
+        Business.objects.filter(pk=self.business.pk).update(created_at=self.now - timedelta(days=90))
         # Opened before the shop is, the demo shows yesterday's last words, not texts sent at four in the morning.
         local = timezone.localtime(self.now, self.business.zone)
         self.today = local.date() if local.time() >= time(9, 50) else local.date() - timedelta(days=1)
@@ -141,6 +182,7 @@ class _Loader:
             self._tell(person, self._everyday(person, place))
         Message.objects.bulk_create(self.messages)
         self._settle_conversations()
+        use_texts(self.business, self.messages, self.now, self.chance)
         Notification.objects.bulk_create(self.notifications)
         Member.objects.filter(business=self.business).update(
             notifications_read_at=self.now - timedelta(hours=24)

@@ -51,6 +51,12 @@ JUNIPER_REGISTERED: dict[str, Any] = {
     "agreed": True,
 }
 
+# What Juniper's clients ticked on its booking form.
+OFFERS = (
+    "Yes, text me offers and news from {business}, up to four a month. Consent is not a condition of booking. "
+    "Message and data rates may apply. Reply STOP to stop."
+)
+
 # A second business, which has not begun to text. One of its clients is Juniper's too: two businesses that text the
 # same person do so from different numbers.
 HARBOUR = "Harbour Physio"

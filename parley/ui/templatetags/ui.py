@@ -139,6 +139,12 @@ def short_date(on: date) -> str:
 
 
 @register.filter
+def full_date(on: date) -> str:
+    """A day that a deadline names: Nov 18, 2025."""
+    return f"{on.strftime('%b')} {on.day}, {on.year}"
+
+
+@register.filter
 def local_date(at: datetime, zone: tzinfo | None = None) -> date:
     """The calendar day in the business's zone, for `datetime` attributes and for telling days apart."""
     return at.astimezone(zone or UTC).date()

@@ -97,7 +97,9 @@ document.addEventListener("keydown", (e) => {
 
 /* ---- Drafts: what was typed outlives a dialog closed by mistake, a lost connection and an expired session.
    A submitted form that is not shown again has been taken, and only then its draft goes. */
-const fields = (form) => [...form.elements].filter((f) => f.matches("textarea, input:not([type=hidden], [type=radio])"));
+const fields = (form) => [...form.elements].filter((f) => f.matches("textarea, select, input:not([type=hidden], [type=radio])"));
+/* A field that came filled in (with the present time, say) has not been touched while it holds just that. */
+const untouched = (field) => field.value === field.dataset.default;
 const place = (form) => `parley draft ${document.body.dataset.member} ${form.dataset.draft}`;
 const drafted = () => [...document.querySelectorAll("form[data-draft]")];
 
@@ -108,7 +110,7 @@ function settleDrafts() {
   for (const form of drafted()) {
     const kept = JSON.parse(sessionStorage.getItem(place(form)) ?? "{}");
     for (const field of fields(form)) {
-      if (field.value || !kept[field.name]) continue;
+      if (!kept[field.name] || (field.value && !untouched(field) && !field.matches("select"))) continue;
       field.value = kept[field.name];
       field.dispatchEvent(new Event("input", { bubbles: true }));
     }
@@ -117,7 +119,7 @@ function settleDrafts() {
 document.addEventListener("input", (e) => {
   const form = e.target.form;
   if (!form?.matches("[data-draft]")) return;
-  const typed = fields(form).filter((f) => f.value).map((f) => [f.name, f.value]);
+  const typed = fields(form).filter((f) => f.value && !untouched(f)).map((f) => [f.name, f.value]);
   if (typed.length) sessionStorage.setItem(place(form), JSON.stringify(Object.fromEntries(typed)));
   else sessionStorage.removeItem(place(form));
 });
