@@ -27,7 +27,7 @@ from psycopg.types.json import Jsonb
 
 from parley.carriers.base import Accepted, Carrier, Doubt, NotSent, Outgoing, Paused, Refused
 from parley.clients.consent import LOCK, LOCK_KEY
-from parley.messaging import outcomes, revoking, sending
+from parley.messaging import outcomes, revoking, sending, why
 from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
@@ -288,7 +288,7 @@ async def plan_again(db: Db, most: int) -> int:
             "opens_at": window and window.opens_at,
             "closes_at": window and window.closes_at,
             "reason": sending.quiet_words(window, zone) if window else sending.NO_HOUR,
-            "quiet": Jsonb(sending.quiet_facts(window) if window else None),
+            "quiet": Jsonb(why.quiet(window) if window else None),
         }
         await db.execute(NEXT_WINDOW if window else NO_WINDOW, given)
         if not window:

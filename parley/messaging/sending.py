@@ -9,7 +9,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -287,7 +286,7 @@ def _write_unsent(
             "state": Message.State.CANCELED,
             "reason": refusal.words[:300],
             "their_address": client.phone,
-            "why": {"refused": {"field": refusal.field, "words": refusal.words}},
+            "why": {"refused": why.refused(refusal.field, refusal.words)},
             "at": now,
             "changed_at": now,
         },
@@ -343,16 +342,19 @@ def _write(
         their_address=ready.address,
         segments=ready.segments,
         client_key=client_key,
-        why=_basis(ready),
         at=now,
         changed_at=now,
     )
     if number is not None:
         message.why["number"] = why.number(number, ready.rule)
-    waits = ready.window is not None and ready.window.opens_at > now
-    if ready.window is not None and waits:
-        message.reason = quiet_words(ready.window, business.zone)
-    if number is not None and not ready.confirms:
+        message.why["consent"] = _consent(business, ready, kind, answers=not hold)
+    if ready.window is not None:
+        message.why["quiet"] = why.quiet(ready.window)
+        if ready.window.opens_at > now:
+            message.reason = quiet_words(ready.window, business.zone)
+    if ready.confirms:
+        message.why["confirms"] = True
+    elif number is not None:
         _pay(business, message)
     message.save(force_insert=True)
     if number is not None:
@@ -374,30 +376,14 @@ def _pay(business: Business, message: Message) -> None:
     message.why["quota"] = why.quota(spent)
 
 
-def _basis(ready: Ready) -> dict[str, Any]:
-    """What was decided by `check`, and by which rows: see `why`."""
-    why: dict[str, Any] = {"confirms": True} if ready.confirms else {}
-    if ready.handset is not None:
-        line = ready.handset.marketing_by if ready.window else ready.handset.service_by
-        why["consent"] = {
-            "service": ready.handset.service,
-            "marketing": ready.handset.marketing,
-            "line": line,
-        }
-    if ready.window is not None:
-        why["quiet"] = quiet_facts(ready.window)
-    return why
-
-
-def quiet_facts(window: quiet_hours.Window) -> dict[str, Any]:
-    """A window as `Message.why` keeps it."""
-    return {
-        "opens_at": window.opens_at.isoformat(),
-        "closes_at": window.closes_at.isoformat(),
-        "zones": sorted(window.zones),
-        "basis": window.basis,
-        "rule": window.rule,
-    }
+def _consent(business: Business, ready: Ready, kind: Message.Kind, *, answers: bool) -> why.ConsentWhy:
+    """What the ledger said, and what was enough."""
+    known = ready.handset if kind != Message.Kind.DIRECT else consent.handset(business, ready.address)
+    if ready.confirms:
+        return why.consent(known, "confirms")
+    if kind == Message.Kind.MARKETING:
+        return why.consent(known, "agreed", marketing=True)
+    return why.consent(known, "wrote_first" if answers else "no_refusal")
 
 
 NO_HOUR = (
