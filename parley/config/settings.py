@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
@@ -18,6 +19,10 @@ SECRET_KEY = env.secret_key
 PUBLIC_URL = env.public_url
 ALLOWED_HOSTS = ["*"] if DEMO else [PUBLIC_URL.split("://")[1].split(":")[0], "localhost", "127.0.0.1"]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# Clocks are those of the locked `tzdata`, on every machine: the law's hours and a business's month must not depend on
+# when somebody last updated theirs.
+zoneinfo.reset_tzpath(to=())
 
 INSTALLED_APPS = [
     "django.contrib.auth",
