@@ -12,4 +12,5 @@ urlpatterns = [
     path("", include("parley.clients.urls")),
     path("", include("parley.notifications.urls")),
     path("", include("parley.numbers.urls")),
+    path("", include("parley.quota.buying_urls")),
 ]

@@ -13,10 +13,11 @@ from datetime import date, datetime
 from typing import Literal
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from parley.businesses.models import Business
-from parley.quota.models import Balance, Entry
+from parley.quota.models import Balance, Entry, Order
 
 Kind = Literal["direct", "automatic", "marketing"]
 
@@ -168,3 +169,23 @@ def _begin(business: Business, month: date) -> Balance:
     known.used_direct = known.used_automatic = known.used_marketing = known.reloads = 0
     known.save()
     return known
+
+
+@transaction.atomic
+def credit_order(order: Order) -> bool:
+    """Credit the texts of a paid order. True if that happened now, False if it had happened before."""
+    known = balance(order.business)
+    Balance.objects.select_for_update().get(pk=known.pk)
+    if Entry.objects.filter(order=order).exists():
+        return False
+    Entry.objects.create(
+        business=order.business,
+        kind=Entry.Kind.BOUGHT,
+        month=known.month,
+        monthly=0,
+        bought=order.texts,
+        order=order,
+        at=timezone.now(),
+    )
+    Balance.objects.filter(pk=known.pk).update(bought=F("bought") + order.texts)
+    return True

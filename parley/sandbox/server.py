@@ -31,7 +31,9 @@ from parley.sandbox.journal import Busy, Journal, Unreadable
 from parley.sandbox.mail import Mailbox, smtp_protocol
 from parley.sandbox.media import MediaFetcher
 from parley.sandbox.network import Network
-from parley.sandbox.page import Page, add_files, events
+from parley.sandbox.page import Page, add_files, events, file_of_ours
+from parley.sandbox.payment_events import Events
+from parley.sandbox.payments import VERSION, Payments
 from parley.sandbox.push import PushService
 from parley.sandbox.rest import V2010
 from parley.sandbox.rest_lookups import Lookups
@@ -61,6 +63,8 @@ log = logging.getLogger("parley.sandbox")
 
 BODY_LIMIT = 8 * 1024 * 1024
 _CARRIER_PATH = re.compile(r"/(2010-04-01|v1|v2)/")
+# The payment provider has an account, and errors, of its own.
+_PAYMENT_PATH = re.compile(r"/v1/(checkout|payment_intents|payment_methods|customers)(/|$)")
 STOP_SECONDS = 0.5
 
 
@@ -76,6 +80,8 @@ class Sandbox:
         self.webhooks = Webhooks(AUTH_TOKEN)
         self.media = MediaFetcher()
         self.network = Network(self.world, self.sky, self.webhooks, self.media, self.changes)
+        self.payment_events = Events(settings.payment_events, self.sky, VERSION)
+        self.payments = Payments(settings.data / "payments", self.sky, self.payment_events, self.changes)
         self._requests: list[float] = []
         self._carrier = Routes()
         self._own = Routes()
@@ -149,14 +155,33 @@ class Sandbox:
         own.add("/push/{id}", POST=push.push)
         own.add("/sandbox/push", POST=push.subscribe)
         own.add("/sandbox/push/{id}", GET=push.read, PUT=push.change, DELETE=push.end)
+        self._add_payments(own)
         own.add("/sandbox/verifications", GET=control.read_desk)
         own.add("/sandbox/verifications/{sid}/{verdict}", POST=control.judge)
+
+    def _add_payments(self, own: Routes) -> None:
+        payments = self.payments
+        api = payments.api
+        own.add("/v1/checkout/sessions", POST=api(payments.create_session), GET=api(payments.list_sessions))
+        own.add("/v1/checkout/sessions/{id}", GET=api(payments.read_session))
+        own.add("/v1/checkout/sessions/{id}/expire", POST=api(payments.expire_session))
+        own.add("/v1/payment_intents", POST=api(payments.create_intent), GET=api(payments.list_intents))
+        own.add("/v1/payment_intents/{id}", GET=api(payments.read_intent))
+        own.add("/v1/customers/{id}", GET=api(payments.read_customer))
+        own.add("/v1/payment_methods/{id}", GET=api(payments.read_method))
+        own.add("/v1/payment_methods/{id}/detach", POST=api(payments.detach))
+        own.add("/pay/{id}", GET=lambda request, id: file_of_ours("checkout.html"))
+        own.add("/sandbox/payments", GET=payments.truth, PUT=payments.set_up)
+        own.add("/sandbox/payments/events/{id}/again", POST=payments.tell_again)
+        own.add("/sandbox/payments/{id}", GET=payments.show)
+        own.add("/sandbox/payments/{id}/pay", POST=payments.pay)
 
     async def start(self, base_url: str) -> None:
         """Take up what a restart interrupted."""
         self.network.base_url = base_url
         await self.webhooks.start()
         await self.media.start()
+        await self.payment_events.start()
         self.network.resume()
 
     async def stop(self) -> None:
@@ -164,6 +189,8 @@ class Sandbox:
         self.network.close()
         await self.webhooks.close()
         await self.media.close()
+        await self.payment_events.close()
+        self.payments.close()
         self.journal.close()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -175,7 +202,7 @@ class Sandbox:
             await respond(receive, send, answer({"error": f"at most {BODY_LIMIT} bytes"}, 413))
             return
         request = Request(scope, body)
-        if _CARRIER_PATH.match(request.path):
+        if _CARRIER_PATH.match(request.path) and not _PAYMENT_PATH.match(request.path):
             response = await self._as_carrier(request)
         else:
             response = await as_itself(self._own, request)
