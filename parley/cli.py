@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         ("jobs", _jobs, "only the background jobs"),
         ("sandbox", _sandbox, "only the pretend carrier and mailbox"),
         ("migrate", _migrate, "bring the database to this version"),
+        ("segments", _segments, "say what texts cost: JSON strings in, one a line, and JSON out"),
         ("version", _version, "say which version this is"),
     ):
         commands.add_parser(name, help=words).set_defaults(run=run)
@@ -96,6 +98,27 @@ def _migrate(arguments: argparse.Namespace) -> None:
 
     with _django():
         schema.bring_up_to_date(os.environ["DATABASE_URL"])
+
+
+def _segments(arguments: argparse.Namespace) -> int:
+    from parley.sms.segments import as_given
+
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            text = json.loads(line.decode())
+        except (ValueError, RecursionError):
+            text = None
+        if not isinstance(text, str):
+            print(f"parley: line {number} is not a JSON string in UTF-8", file=sys.stderr)
+            return 2
+        told = as_given(text)
+        answer = {"encoding": told.encoding, "segments": told.segments, "units": told.units}
+        try:
+            print(json.dumps(answer), flush=True)
+        except BrokenPipeError:  # whoever reads has had enough, as `head` has
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+    return 0
 
 
 def _version(arguments: argparse.Namespace) -> None:

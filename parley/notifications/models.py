@@ -38,6 +38,7 @@ class Notification(BusinessOwned):
         TEXT = "text", "A client texted"
         FAILED = "failed", "A message did not arrive"
         NUMBER = "number", "News of our number and its registration"
+        QUOTA = "quota", "Texts running low"
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     title = models.CharField(max_length=160)

@@ -9,6 +9,9 @@ class QuotaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from parley.quota import plan_changes
+
+        plan_changes.listen()
         # A database that was emptied ("flush") is not migrated again.
         post_migrate.connect(_packs, sender=self)
 

@@ -2,6 +2,9 @@
 
 A text that cannot be paid for is not written, so it is not sent later either. Two senders at a balance of one: the
 second waits for the first's row lock, and then its condition does not hold any more.
+
+Every statement locks the balance before it writes its line, and names the balance's own month in it. So the lines
+of a business are numbered in the order in which its balance changed, and their sums are the balance at any moment.
 """
 
 from __future__ import annotations
@@ -10,16 +13,21 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
-from parley.businesses.models import Business
+from parley.businesses.models import Business, Plan
+from parley.live.nudges import nudge
 from parley.quota.models import Balance, Entry, Order
 
 Kind = Literal["direct", "automatic", "marketing"]
+
+# The month of a balance that was never credited.
+NEVER = date(1970, 1, 1)
+# Months begun in one transaction by the job: its locks are held as long as that takes.
+BATCH = 1000
 
 
 class NoTexts(Exception):
@@ -40,6 +48,22 @@ class Spent:
     left: int
 
 
+@dataclass(frozen=True, slots=True)
+class After:
+    """The balance after a debit that took `took` of the month's texts. In segments."""
+
+    took: int
+    monthly: int
+    bought: int
+    allowance: int
+    reload: bool
+    reload_below: int
+
+    @property
+    def left(self) -> int:
+        return self.monthly + self.bought
+
+
 # `used` is the column that counts this kind.
 _DEBIT = """
     WITH was AS (
@@ -51,39 +75,44 @@ _DEBIT = """
         SET monthly = b.monthly - was.monthly, bought = b.bought - (%(segments)s - was.monthly),
             {used} = b.{used} + %(segments)s
         FROM was WHERE b.business_id = was.business_id
-        RETURNING was.monthly, b.monthly + b.bought AS left_over
+        RETURNING was.monthly AS took, b.monthly, b.bought, b.allowance, b.reload, b.reload_below
     ), line AS (
         INSERT INTO quota_entry (business_id, kind, month, monthly, bought, message_id, used_for, at)
-        SELECT %(business)s, 'spent', %(month)s, -now.monthly, now.monthly - %(segments)s, %(message)s, %(kind)s,
+        SELECT %(business)s, 'spent', %(month)s, -now.took, now.took - %(segments)s, %(message)s, %(kind)s,
                clock_timestamp()
         FROM now RETURNING id
     )
-    SELECT line.id, now.monthly, %(segments)s - now.monthly, now.left_over FROM line, now
+    SELECT line.id, now.* FROM line, now
 """
 
-# Of each of these messages that was debited and not refunded yet: back to where it came from. The month's part is
-# lost with its month. Written for both roads: Django's connection and the loops' own.
+# Of each of these messages that was debited and not refunded yet: back to where it came from. What a month that is
+# over had given is lost with it. Written for both roads: Django's connection and the loops' own.
 REFUND = """
     WITH spent AS (
-        SELECT e.business_id, e.message_id, e.month, -e.monthly AS monthly, -e.bought AS bought, e.used_for
-        FROM quota_entry e WHERE e.message_id = ANY(%(messages)s) AND e.kind = 'spent'
+        SELECT business_id, message_id, month, -monthly AS monthly, -bought AS bought, used_for
+        FROM quota_entry WHERE message_id = ANY(%(messages)s) AND kind = 'spent'
+    ), held AS (
+        SELECT business_id, month FROM quota_balance WHERE business_id IN (SELECT business_id FROM spent)
+        ORDER BY business_id FOR UPDATE
     ), line AS (
         INSERT INTO quota_entry (business_id, kind, month, monthly, bought, message_id, used_for, at)
-        SELECT business_id, 'refund', month, monthly, bought, message_id, used_for, clock_timestamp() FROM spent
+        SELECT spent.business_id, 'refund', held.month,
+               CASE WHEN spent.month = held.month THEN spent.monthly ELSE 0 END, spent.bought,
+               spent.message_id, spent.used_for, clock_timestamp()
+        FROM spent JOIN held ON held.business_id = spent.business_id
         ON CONFLICT (message_id, kind) WHERE message_id IS NOT NULL DO NOTHING
-        RETURNING business_id, month, monthly, bought, used_for
+        RETURNING business_id, message_id, monthly, bought
+    ), back AS (
+        SELECT line.business_id, line.monthly, line.bought, spent.used_for,
+               CASE WHEN spent.month = held.month THEN line.monthly + line.bought ELSE 0 END AS unused
+        FROM line JOIN spent ON spent.message_id = line.message_id
+        JOIN held ON held.business_id = line.business_id
     ), summed AS (
-        SELECT line.business_id,
-               sum(CASE WHEN line.month = b.month THEN line.monthly ELSE 0 END) AS monthly,
-               sum(line.bought) AS bought,
-               sum(CASE WHEN line.month = b.month AND used_for = 'direct' THEN line.monthly + line.bought ELSE 0 END)
-                   AS direct,
-               sum(CASE WHEN line.month = b.month AND used_for = 'automatic'
-                        THEN line.monthly + line.bought ELSE 0 END) AS automatic,
-               sum(CASE WHEN line.month = b.month AND used_for = 'marketing'
-                        THEN line.monthly + line.bought ELSE 0 END) AS marketing
-        FROM line JOIN quota_balance b ON b.business_id = line.business_id
-        GROUP BY line.business_id
+        SELECT business_id, sum(monthly) AS monthly, sum(bought) AS bought,
+               coalesce(sum(unused) FILTER (WHERE used_for = 'direct'), 0) AS direct,
+               coalesce(sum(unused) FILTER (WHERE used_for = 'automatic'), 0) AS automatic,
+               coalesce(sum(unused) FILTER (WHERE used_for = 'marketing'), 0) AS marketing
+        FROM back GROUP BY business_id
     )
     UPDATE quota_balance b
     SET monthly = b.monthly + summed.monthly, bought = b.bought + summed.bought,
@@ -92,17 +121,123 @@ REFUND = """
     FROM summed WHERE b.business_id = summed.business_id
 """
 
+# `due` says which businesses and which month; who waited for the lock finds the month begun, and does nothing.
+_BEGIN = """
+    WITH due AS ({due}), held AS (
+        SELECT q.business_id, q.month AS was, q.monthly AS lapses, due.month, p.monthly_texts AS allowance
+        FROM quota_balance q
+        JOIN due ON due.business_id = q.business_id
+        JOIN businesses_business b ON b.id = q.business_id
+        JOIN businesses_plan p ON p.code = b.plan_id
+        WHERE q.month < due.month
+        {lock}
+    ), line AS (
+        INSERT INTO quota_entry (business_id, kind, month, monthly, bought, at)
+        SELECT business_id, 'lapsed', was, -lapses, 0, clock_timestamp() FROM held WHERE lapses > 0
+        UNION ALL
+        SELECT business_id, 'month', month, allowance, 0, clock_timestamp() FROM held
+    )
+    UPDATE quota_balance q
+    SET month = held.month, allowance = held.allowance, monthly = held.allowance,
+        used_direct = 0, used_automatic = 0, used_marketing = 0, reloads = 0, refused = 0
+    FROM held WHERE q.business_id = held.business_id
+    RETURNING q.business_id
+"""
+_BEGIN_ONE = _BEGIN.format(
+    due="SELECT %(business)s::uuid AS business_id, %(month)s::date AS month", lock="FOR UPDATE OF q"
+)
+# A balance that somebody holds is left to the next hour: its holder begins the month itself.
+_BEGIN_ALL = _BEGIN.format(
+    due="""
+        SELECT b.id AS business_id, z.month FROM businesses_business b
+        JOIN unnest(%(zones)s::text[], %(months)s::date[]) AS z (zone, month) ON z.zone = b.time_zone
+    """,
+    lock="ORDER BY q.business_id LIMIT %(batch)s FOR UPDATE OF q SKIP LOCKED",
+)
+
+# A larger plan's difference at once; a smaller plan counts from the next month on.
+_FOLLOW_PLAN = """
+    WITH held AS (
+        SELECT q.business_id, q.month, p.monthly_texts - q.allowance AS more, p.name
+        FROM quota_balance q
+        JOIN businesses_business b ON b.id = q.business_id
+        JOIN businesses_plan p ON p.code = b.plan_id
+        WHERE p.monthly_texts > q.allowance AND {which}
+        ORDER BY q.business_id FOR UPDATE OF q
+    ), line AS (
+        INSERT INTO quota_entry (business_id, kind, month, monthly, bought, note, at)
+        SELECT business_id, 'plan', month, more, 0, name, clock_timestamp() FROM held
+    )
+    UPDATE quota_balance q SET monthly = q.monthly + held.more, allowance = q.allowance + held.more
+    FROM held WHERE q.business_id = held.business_id
+    RETURNING q.business_id
+"""
+
+# Texts that never expire. An order is credited once, however often it is asked for.
+_CREDIT = """
+    WITH held AS (
+        SELECT business_id, month FROM quota_balance WHERE business_id = %(business)s FOR UPDATE
+    ), line AS (
+        INSERT INTO quota_entry (business_id, kind, month, monthly, bought, order_id, note, at)
+        SELECT business_id, %(kind)s, month, 0, %(texts)s, %(order)s, %(note)s, clock_timestamp() FROM held
+        ON CONFLICT (order_id) WHERE order_id IS NOT NULL DO NOTHING
+        RETURNING business_id
+    )
+    UPDATE quota_balance q SET bought = q.bought + %(texts)s FROM line WHERE q.business_id = line.business_id
+    RETURNING q.business_id
+"""
+
+
+# ---- What there is
+
 
 def month_of(business: Business, at: datetime | None = None) -> date:
     """The first of the month that it is for this business."""
     return (at or timezone.now()).astimezone(business.zone).date().replace(day=1)
 
 
+def after(month: date) -> date:
+    """The first of the month after `month`, which is a first itself."""
+    return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+
+
 def balance(business: Business) -> Balance:
-    """The business's balance, with this month's texts credited."""
+    """The business's balance, with this month's texts credited, and what a larger plan adds to them."""
     month = month_of(business)
     known = Balance.objects.filter(business=business).first()
-    return known if known is not None and known.month >= month else _begin(business, month)
+    if known is not None and known.month >= month:
+        if known.allowance >= business.plan.monthly_texts:
+            return known
+        follow_plan(business)
+    else:
+        _begin(business, month)
+    return Balance.objects.get(business=business)
+
+
+def left(business: Business) -> int:
+    """How many segments may still be sent, by one query that writes nothing."""
+    allowance = business.plan.monthly_texts
+    known = Balance.objects.filter(business=business).first()
+    if known is None:
+        return allowance
+    if known.month < month_of(business):
+        return allowance + known.bought
+    return known.left + max(0, allowance - known.allowance)
+
+
+def low(business: Business) -> bool:
+    """Are fewer left than auto-reload is to begin at?"""
+    known = balance(business)
+    return known.left < known.reload_below
+
+
+def none_left(business: Business) -> str:
+    """What a member is told who cannot text for want of texts."""
+    start = after(month_of(business))
+    return f"No texts are left. They start over on {start:%B} {start.day}."
+
+
+# ---- Sending
 
 
 def debit(business: Business, message: uuid.UUID, kind: Kind, segments: int) -> Spent:
@@ -118,22 +253,16 @@ def debit(business: Business, message: uuid.UUID, kind: Kind, segments: int) -> 
         "month": month_of(business),
     }
     statement = _DEBIT.format(used=f"used_{kind}")
-    with connection.cursor() as cursor:
-        for _ in range(2):
-            cursor.execute(statement, given)
-            if row := cursor.fetchone():
-                return Spent(*row)
-            # The first text of the month credits it.
-            known = balance(business)
-            if known.left < segments:
-                break
-            given["month"] = known.month
-    left = known.left
-    raise NoTexts(
-        f"This text needs {segments} of your texts, and {left} {'is' if left == 1 else 'are'} left."
-        if left
-        else "All of this month’s texts are used."
-    )
+    row = _row(statement, given)
+    if row is None:
+        # The first text of the month credits it, and one that runs out of texts credits a larger plan.
+        known = balance(business)
+        row = _row(statement, given | {"month": known.month})
+        if row is None:
+            raise NoTexts(_too_few(business, segments))
+    entry, now = row[0], After(*row[1:])
+    _watch(business, now)
+    return Spent(entry, now.took, segments - now.took, now.left)
 
 
 def refund(messages: Iterable[uuid.UUID]) -> None:
@@ -142,50 +271,85 @@ def refund(messages: Iterable[uuid.UUID]) -> None:
         cursor.execute(REFUND, {"messages": list(messages)})
 
 
-@transaction.atomic
-def _begin(business: Business, month: date) -> Balance:
-    """Credit the month's texts, once; what was left of the last month's is lost."""
-    allowance = business.plan.monthly_texts
-    Balance.objects.get_or_create(
-        business=business, defaults={"month": date(1970, 1, 1), "allowance": 0, "monthly": 0}
-    )
-    known = Balance.objects.select_for_update().get(business=business)
-    if known.month >= month:
-        return known
-    now = timezone.now()
-    if known.monthly:
-        Entry.objects.create(
-            business=business,
-            kind=Entry.Kind.LAPSED,
-            month=known.month,
-            monthly=-known.monthly,
-            bought=0,
-            at=now,
-        )
-    Entry.objects.create(
-        business=business, kind=Entry.Kind.MONTH, month=month, monthly=allowance, bought=0, at=now
-    )
-    known.month, known.allowance, known.monthly = month, allowance, allowance
-    known.used_direct = known.used_automatic = known.used_marketing = known.reloads = 0
-    known.save()
-    return known
+def _too_few(business: Business, segments: int) -> str:
+    number = left(business)
+    if not number:
+        return none_left(business)
+    return f"This text needs {segments} of your texts, and {number} {'is' if number == 1 else 'are'} left."
 
 
-@transaction.atomic
+def _watch(business: Business, now: After) -> None:
+    """What follows from a debit, in its own transaction: one that is rolled back has told nobody."""
+    if now.reload and now.left < now.reload_below:
+        from parley.quota import reloading
+
+        reloading.notice(business.id)
+
+
+# ---- Credits
+
+
 def credit_order(order: Order) -> bool:
     """Credit the texts of a paid order. True if that happened now, False if it had happened before."""
-    known = balance(order.business)
-    Balance.objects.select_for_update().get(pk=known.pk)
-    if Entry.objects.filter(order=order).exists():
-        return False
-    Entry.objects.create(
-        business=order.business,
-        kind=Entry.Kind.BOUGHT,
-        month=known.month,
-        monthly=0,
-        bought=order.texts,
-        order=order,
-        at=timezone.now(),
-    )
-    Balance.objects.filter(pk=known.pk).update(bought=F("bought") + order.texts)
-    return True
+    return _credit(order.business, Entry.Kind.BOUGHT, order.texts, order=order.id)
+
+
+def give(business: Business, texts: int, note: str) -> None:
+    """Texts from whoever runs Parley, which never expire, with the reason for them."""
+    _credit(business, Entry.Kind.GIVEN, texts, note=note)
+
+
+@transaction.atomic
+def _credit(
+    business: Business, kind: Entry.Kind, texts: int, *, order: uuid.UUID | None = None, note: str = ""
+) -> bool:
+    balance(business)
+    given = {"business": business.id, "kind": kind.value, "texts": texts, "order": order, "note": note}
+    credited = _row(_CREDIT, given) is not None
+    if credited:
+        # Open pages show how many are left.
+        nudge(business.id, [])
+    return credited
+
+
+def follow_plan(of: Business | Plan) -> None:
+    """Credit the difference wherever a plan holds more than was credited this month: of a business, or of a plan."""
+    which = "b.id = %(which)s" if isinstance(of, Business) else "p.code = %(which)s"
+    with connection.cursor() as cursor:
+        cursor.execute(_FOLLOW_PLAN.format(which=which), {"which": of.pk})
+        for (business_id,) in cursor.fetchall():
+            nudge(business_id, [])
+
+
+# ---- The month's beginning
+
+
+@transaction.atomic
+def _begin(business: Business, month: date) -> None:
+    """Credit the month's texts, once; what was left of the last month's is lost."""
+    Balance.objects.get_or_create(business=business, defaults={"month": NEVER, "allowance": 0, "monthly": 0})
+    _row(_BEGIN_ONE, {"business": business.id, "month": month})
+
+
+def begin_months(at: datetime | None = None) -> int:
+    """Begin the month of every business where it is a new one, at `at` or now. Returns how many.
+
+    A business that never had a balance gets one when it first sends, or looks: a sign-up that nobody finished has
+    no ledger, and can be forgotten.
+    """
+    zones = list(Business.objects.values_list("time_zone", flat=True).distinct())
+    months = [month_of(Business(time_zone=zone), at) for zone in zones]
+    begun = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_BEGIN_ALL, {"zones": zones, "months": months, "batch": BATCH})
+            count = len(cursor.fetchall())
+        begun += count
+        if count < BATCH:
+            return begun
+
+
+def _row(statement: str, given: dict[str, Any]) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, given)
+        return cursor.fetchone()

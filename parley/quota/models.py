@@ -31,6 +31,9 @@ class Balance(models.Model):
     used_direct = models.PositiveIntegerField(db_default=0, help_text="Used this month, by kind.")
     used_automatic = models.PositiveIntegerField(db_default=0)
     used_marketing = models.PositiveIntegerField(db_default=0)
+    refused = models.PositiveIntegerField(
+        db_default=0, help_text="Automatic texts not sent this month, for want of texts."
+    )
 
     # Auto-reload: buy `reload_pack` when fewer than `reload_below` are left, at most `reload_most` times a month.
     reload = models.BooleanField(db_default=False)

@@ -9,9 +9,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import Literal
 
 Keyword = Literal["stop", "start", "help"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a message asks for."""
+
+    kind: Keyword
+    category: Literal["all", "marketing"]  # "stop sending me offers" means marketing alone
+    word: str  # the keyword as normalised ("STOP"), "" where it was said in plain words
+    doubtful: bool  # it could mean something else ("cancel please"): ask where there is a visit to cancel
+
 
 # Twilio's list for long codes (its REVOKE and OPTOUT are recent), Telnyx's STOP ALL, what the FCC calls
 # "per se reasonable" (47 CFR 64.1200(a)(10), in force 2025-04-11: OPT OUT) and its example in Spanish
@@ -52,6 +64,11 @@ def keyword(text: str) -> Keyword | None:
     if word in HELP:
         return "help"
     return None
+
+
+def wish(text: str) -> Wish | None:
+    """What `text` asks for, by a keyword or in plain words, or None."""
+    raise NotImplementedError
 
 
 def _normal(text: str) -> str:

@@ -111,7 +111,11 @@ def line_breaks(text: str) -> str:
 
 def count(text: str) -> Segments:
     """What `text` costs once its line breaks are LF. A text without a word (a picture's) is one segment."""
-    text = line_breaks(text)
+    return as_given(line_breaks(text))
+
+
+def as_given(text: str) -> Segments:
+    """What `text` costs if it is sent just as it is: a CRLF counts as two characters, as carriers bill it."""
     if _NOT_GSM.search(text):
         return _pack_ucs2(text.encode("utf-16-le", "surrogatepass"))
     return _pack_gsm(_EXTENSION.sub(_ESCAPE + r"\g<0>", text))

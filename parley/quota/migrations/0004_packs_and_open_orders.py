@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('businesses', '0006_append_only'),
-        ('quota', '0002_ledger'),
+        ('quota', '0003_refused'),
     ]
 
     operations = [
