@@ -31,7 +31,7 @@ class BuyForm(forms.Form):
         chosen.queryset = packs
 
 
-class ReloadForm(forms.ModelForm[Balance]):
+class ReloadForm(forms.ModelForm):
     """Auto-reload."""
 
     class Meta:
@@ -55,11 +55,13 @@ class ReloadForm(forms.ModelForm[Balance]):
         error_messages={"invalid_choice": f"Choose from 1 to {MOST_TIMES}."},
     )
 
-    def __init__(self, packs: QuerySet[Pack], *args: Any, **more: Any) -> None:
+    def __init__(self, packs: list[Pack], *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         chosen = self.fields["reload_pack"]
         assert isinstance(chosen, forms.ModelChoiceField)
-        chosen.queryset = packs
+        chosen.queryset = Pack.objects.filter(offered=True)
+        # The page has them already.
+        chosen.choices = [(pack.pk, str(pack)) for pack in packs]
         self.fields["reload_below"].error_messages |= {
             "required": "Write a number.",
             "invalid": "Write a whole number, such as 100.",

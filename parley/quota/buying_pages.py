@@ -58,7 +58,7 @@ def set_reload(request: MemberRequest) -> HttpResponse:
     with transaction.atomic():
         # What was used and bought meanwhile is not written over: only the form's own columns are.
         known = Balance.objects.select_for_update().get(business=business)
-        form = ReloadForm(_packs(), request.POST, instance=known)
+        form = ReloadForm(list(_packs()), request.POST, instance=known)
         if not form.is_valid():
             return _show(request, reload_form=form, status=422)
         known.reload_trouble = ""
@@ -181,7 +181,7 @@ def _show(
         "form": form,
         "form_key": (form and form["form"].value()) or new_id(),
         "keep_card": bool(form and form["keep_card"].value()),
-        "reload_form": reload_form or ReloadForm(_packs(), instance=balance),
+        "reload_form": reload_form or ReloadForm(packs, instance=balance),
         "orders": shown[:ORDERS_SHOWN],
         "older": shown[ORDERS_SHOWN - 1].pk if len(shown) > ORDERS_SHOWN else None,
     }

@@ -106,7 +106,9 @@ def _order(business: Business, provider: Provider | None) -> tuple[Order | None,
     True beside one that was found open: it may have been charged.
     """
     ledger.balance(business)
-    known = Balance.objects.select_for_update().select_related("reload_pack").get(business=business)
+    known = (
+        Balance.objects.select_for_update(of=("self",)).select_related("reload_pack").get(business=business)
+    )
     order = business.orders.filter(automatic=True, state=Order.State.OPEN).first()
     if order is not None:
         order.business = business

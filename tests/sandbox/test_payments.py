@@ -132,11 +132,12 @@ def test_a_checkout_is_paid_and_its_card_is_charged_later(sandbox: Sandbox, told
 
 def test_cards_that_are_declined_later_expiry_and_wrong_questions(sandbox: Sandbox) -> None:
     api = library(sandbox)
-    for number, code in (("4000000000000341", "card_declined"), ("4000002760003184", "authentication_required")):
+    for number, code in (
+        ("4000000000000341", "card_declined"),
+        ("4000002760003184", "authentication_required"),
+    ):
         session = api.checkout.sessions.create(
-            checkout(
-                customer_creation="always", payment_intent_data={"setup_future_usage": "off_session"}
-            )
+            checkout(customer_creation="always", payment_intent_data={"setup_future_usage": "off_session"})
         )
         pay(sandbox, session, card=number)
         intent = api.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]}).payment_intent
