@@ -57,7 +57,7 @@ def test_texts_are_bought_and_the_card_is_kept(juniper: House, web: World, visit
     expect(page.get_by_text(f"You have {before + 1000:,} left, 1,000 of them bought.")).to_be_visible()
     expect(page.get_by_role("row", name="1,000 $28.00 Nora Kim Paid")).to_be_visible()
     # The card comes a moment later, by a job.
-    expect(page.get_by_text("With the card you kept: Visa ending in 4242.")).to_be_visible()
+    expect(page.get_by_text("Visa ending in 4242 is kept at Stripe.")).to_be_visible()
 
 
 def test_it_looks_right(juniper: House, web: World, visit: Visit) -> None:

@@ -249,7 +249,7 @@ def test_a_card_is_kept_only_if_asked_replaced_and_removed(juniper: House, nora:
     till.keep_card(juniper, nora, "5555555555554444")
     first = Balance.objects.get(business=juniper.business)
     assert first.card_words == "Mastercard ending in 4444"
-    assert "With the card you kept: Mastercard ending in 4444." in words(nora.get(BUY))
+    assert "Mastercard ending in 4444 is kept at Stripe." in words(nora.get(BUY))
     till.keep_card(juniper, nora)
     second = Balance.objects.get(business=juniper.business)
     assert (second.customer, second.card_words) == (first.customer, "Visa ending in 4242")
