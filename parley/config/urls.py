@@ -13,4 +13,5 @@ urlpatterns = [
     path("", include("parley.notifications.urls")),
     path("", include("parley.numbers.urls")),
     path("", include("parley.quota.buying_urls")),
+    path("", include("parley.quota.urls")),
 ]

@@ -11,26 +11,30 @@ from parley.clients.models import Client
 from parley.messaging.models import Message
 from parley.messaging.routing import NOT_GUARANTEED
 from parley.messaging.sending import LONGEST_TEXT, CannotSend, check
+from parley.quota import ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """How texts go to a client: why they cannot (`obstacle`), or what is to be said of them (`note`).
 
-    `settings`: what is missing is mended in the settings of texting.
+    `settings`: what is missing is mended in the settings of texting; `buy`: by buying texts.
     """
 
     obstacle: str = ""
     note: str = ""
     settings: bool = False
+    buy: bool = False
 
 
 def way_of_texts(member: Member, client: Client) -> Way:
-    """Asked of the road itself."""
+    """Asked of the road itself; and of the balance, before words are written that could not be sent."""
     try:
         ready = check(member.business, client, channel=Message.Channel.SMS, body="?")
     except CannotSend as reason:
-        return Way(reason.words, settings=reason.settings)
+        return Way(reason.words, settings=reason.settings, buy=reason.buy)
+    if not ledger.seen(member.business).left:
+        return Way(ledger.none_left(member.business), buy=True)
     return Way(note="" if ready.guaranteed else NOT_GUARANTEED)
 
 

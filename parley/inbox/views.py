@@ -294,7 +294,8 @@ def live(request: MemberRequest) -> HttpResponse:
     if news := _moment(asked.get("news")):
         # A failure says what to do next, so it stays where it can be done: in the conversation.
         toasts = Notification.objects.told_to(request.member).filter(
-            kind__in=(Notification.Kind.TEXT, Notification.Kind.NUMBER), created_at__gt=news - NEWS_OVERLAP
+            kind__in=(Notification.Kind.TEXT, Notification.Kind.NUMBER, Notification.Kind.QUOTA),
+            created_at__gt=news - NEWS_OVERLAP,
         )
         if visible := _uuid(asked.get("visible")):
             toasts = toasts.exclude(kind=Notification.Kind.TEXT, conversation_id=visible)

@@ -162,6 +162,8 @@ class Doubts:
                         attempt.try_number,
                     ],
                 )
+        if not again:
+            await outcomes.give_back(db, rows)
 
     async def _ask_for_receipt(self, line: Line, carrier: Carrier, attempt: Any) -> None:
         try:

@@ -21,6 +21,7 @@ from parley.live.nudges import CHANNEL, payload
 from parley.messaging.line import Db, Line
 from parley.messaging.news import News, insert_news
 from parley.messaging.patience import Patience
+from parley.quota.ledger import REFUND
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +176,14 @@ async def _refused(db: Db, batch: Sequence[Outcome], changes: Changes) -> None:
     )
     for row in rows:
         changes.note(row)
+    await give_back(db, rows)
     await _mark_clients(db, batch)
+
+
+async def give_back(db: Db, rows: Sequence[Any]) -> None:
+    """What these messages cost goes back to their businesses: carriers bill nothing for what they did not take."""
+    if rows:
+        await db.execute(REFUND, {"messages": [row.id for row in rows]})
 
 
 async def _not_sent(db: Db, batch: Sequence[Outcome], changes: Changes) -> None:

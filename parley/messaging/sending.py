@@ -189,6 +189,10 @@ def send_automatic(
     try:
         with transaction.atomic():
             return _write(business, client, ready, key, kind=kind, title=title, hold=answering is None)
+    except CannotSend as refusal:
+        if refusal.buy:
+            ledger.refused(business)
+        raise
     except IntegrityError:
         if first := business.messages.filter(client_key=key).first():
             return first

@@ -45,11 +45,17 @@ KINDS = (
         "When carriers have looked at it, and when your number can text.",
         managers_only=True,
     ),
+    Kind(
+        Notification.Kind.QUOTA,
+        "Texts running low",
+        "When 80% of the month’s texts are used, when all are, and when none are left.",
+        managers_only=True,
+    ),
 )
 
 
 def kinds_for(member: Member) -> list[Kind]:
-    """What there is to choose: staff are told nothing of the registration."""
+    """What there is to choose: staff are told nothing of the registration and the texts."""
     return [kind for kind in KINDS if member.manages or not kind.managers_only]
 
 

@@ -16,8 +16,9 @@ from parley.notifications.push import push_news
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What owners and admins are told of their number. `address` is a path of ours where a click leads.
+    """What owners and admins are told of their number, or of their texts.
 
+    `address` is a path of ours where a click leads.
     `key` (at most 100 characters) names the event within its business: whoever tells it twice tells it once.
     `trouble`: it is bad news, and shown as such.
     """
@@ -29,6 +30,7 @@ class News:
     email_subject: str
     email_body: str
     trouble: bool = False
+    kind: str = Notification.Kind.NUMBER
 
 
 @transaction.atomic
@@ -38,7 +40,7 @@ def tell_managers(business: Business, news: News) -> None:
         business=business,
         key=news.key,
         defaults={
-            "kind": Notification.Kind.NUMBER,
+            "kind": news.kind,
             "title": news.title,
             "words": news.words,
             "address": news.address,

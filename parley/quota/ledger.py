@@ -17,15 +17,22 @@ from typing import Any, Literal
 
 from django.db import connection, transaction
 from django.utils import timezone
+from procrastinate.contrib.django import app
 
 from parley.businesses.models import Business, Plan
 from parley.live.nudges import nudge
 from parley.quota.models import Balance, Entry, Order
 
 Kind = Literal["direct", "automatic", "marketing"]
+# 80 per cent of the month's texts are used; all of them are, and bought ones go next; none are left at all.
+Level = Literal["low", "used", "gone"]
 
 # The month of a balance that was never credited.
 NEVER = date(1970, 1, 1)
+# Managers are told when this much of the month's texts is used, in per cent.
+LOW = 80
+# The job that tells them, by the name that `tasks` gives it.
+TELL = "tell_of_texts"
 # Months begun in one transaction by the job: its locks are held as long as that takes.
 BATCH = 1000
 
@@ -62,6 +69,16 @@ class After:
     @property
     def left(self) -> int:
         return self.monthly + self.bought
+
+    @property
+    def crossed(self) -> Level | None:
+        """What this very debit brought about, which no other one did: the balance was held."""
+        if not self.left:
+            return "gone"
+        if self.took and not self.monthly:
+            return "used"
+        used = self.allowance - self.monthly
+        return "low" if (used - self.took) * 100 < self.allowance * LOW <= used * 100 else None
 
 
 # `used` is the column that counts this kind.
@@ -181,10 +198,10 @@ _CREDIT = """
         INSERT INTO quota_entry (business_id, kind, month, monthly, bought, order_id, note, at)
         SELECT business_id, %(kind)s, month, 0, %(texts)s, %(order)s, %(note)s, clock_timestamp() FROM held
         ON CONFLICT (order_id) WHERE order_id IS NOT NULL DO NOTHING
-        RETURNING business_id
+        RETURNING id, business_id
     )
     UPDATE quota_balance q SET bought = q.bought + %(texts)s FROM line WHERE q.business_id = line.business_id
-    RETURNING q.business_id
+    RETURNING line.id
 """
 
 
@@ -214,15 +231,20 @@ def balance(business: Business) -> Balance:
     return Balance.objects.get(business=business)
 
 
-def left(business: Business) -> int:
-    """How many segments may still be sent, by one query that writes nothing."""
-    allowance = business.plan.monthly_texts
+def seen(business: Business) -> Balance:
+    """The balance as `balance` would return it, by one query that writes nothing: for pages."""
+    month, allowance = month_of(business), business.plan.monthly_texts
     known = Balance.objects.filter(business=business).first()
     if known is None:
-        return allowance
-    if known.month < month_of(business):
-        return allowance + known.bought
-    return known.left + max(0, allowance - known.allowance)
+        known = Balance(business=business, month=NEVER, bought=0)
+    if known.month < month:
+        known.month, known.allowance, known.monthly = month, allowance, allowance
+        known.used_direct = known.used_automatic = known.used_marketing = 0
+        known.reloads = known.refused = 0
+    elif known.allowance < allowance:
+        known.monthly += allowance - known.allowance
+        known.allowance = allowance
+    return known
 
 
 def low(business: Business) -> bool:
@@ -272,18 +294,42 @@ def refund(messages: Iterable[uuid.UUID]) -> None:
 
 
 def _too_few(business: Business, segments: int) -> str:
-    number = left(business)
+    number = seen(business).left
     if not number:
         return none_left(business)
-    return f"This text needs {segments} of your texts, and {number} {'is' if number == 1 else 'are'} left."
+    return (
+        f"This text needs {segments} of your texts, and {number} {'is' if number == 1 else 'are'} left. "
+        "Owners and admins can buy more in Settings."
+    )
 
 
 def _watch(business: Business, now: After) -> None:
     """What follows from a debit, in its own transaction: one that is rolled back has told nobody."""
+    if now.crossed:
+        _tell(business, now.crossed)
     if now.reload and now.left < now.reload_below:
         from parley.quota import reloading
 
         reloading.notice(business.id)
+
+
+def refused(business: Business) -> None:
+    """An automatic text was not sent for want of texts: it is counted for the month, and managers are told once.
+
+    Called after the transaction that would have sent it.
+    """
+    with transaction.atomic():
+        balance(business)
+        counted = "UPDATE quota_balance SET refused = refused + 1 WHERE business_id = %(business)s RETURNING refused"
+        if _row(counted, {"business": business.id})[0] == 1:
+            _tell(business, "gone")
+
+
+def _tell(business: Business, level: Level) -> None:
+    month = month_of(business).isoformat()
+    app.configure_task(TELL, allow_unknown=False).defer(
+        business_id=str(business.id), level=level, month=month
+    )
 
 
 # ---- Credits
@@ -291,25 +337,29 @@ def _watch(business: Business, now: After) -> None:
 
 def credit_order(order: Order) -> bool:
     """Credit the texts of a paid order. True if that happened now, False if it had happened before."""
-    return _credit(order.business, Entry.Kind.BOUGHT, order.texts, order=order.id)
+    return _credit(order.business, Entry.Kind.BOUGHT, order.texts, order=order.id) is not None
 
 
-def give(business: Business, texts: int, note: str) -> None:
-    """Texts from whoever runs Parley, which never expire, with the reason for them."""
-    _credit(business, Entry.Kind.GIVEN, texts, note=note)
+def give(business: Business, texts: int, note: str) -> int:
+    """Texts from whoever runs Parley, which never expire, with the reason for them. Returns the line's number."""
+    line = _credit(business, Entry.Kind.GIVEN, texts, note=note)
+    assert line is not None, "only an order can be credited already"
+    return line
 
 
 @transaction.atomic
 def _credit(
     business: Business, kind: Entry.Kind, texts: int, *, order: uuid.UUID | None = None, note: str = ""
-) -> bool:
+) -> int | None:
+    """The number of the ledger's line; None if the order has one already."""
     balance(business)
     given = {"business": business.id, "kind": kind.value, "texts": texts, "order": order, "note": note}
-    credited = _row(_CREDIT, given) is not None
-    if credited:
-        # Open pages show how many are left.
-        nudge(business.id, [])
-    return credited
+    row = _row(_CREDIT, given)
+    if row is None:
+        return None
+    # Open pages show how many are left.
+    nudge(business.id, [])
+    return row[0]
 
 
 def follow_plan(of: Business | Plan) -> None:

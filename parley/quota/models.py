@@ -117,6 +117,8 @@ class Entry(models.Model):
             ),
         ]
         indexes = [models.Index("business", models.F("id").desc(), name="entries_of_business")]
+        verbose_name = "line of the ledger of texts"
+        verbose_name_plural = "ledger of texts"
 
     def __str__(self) -> str:
         return f"Entry {self.id}"

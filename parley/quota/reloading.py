@@ -60,7 +60,7 @@ def take_up(business_id: UUID, attempt: int = 0) -> None:
 
 
 # Not retried by procrastinate: a retry would collide with a job that waits under the same queueing lock meanwhile.
-@app.task(name="reload_texts", queue="quota")
+@app.task(name="reload_texts")
 def reload_texts(business_id: str, attempt: int = 0) -> None:
     """Buy texts with the kept card, if they are needed still."""
     try:
@@ -174,7 +174,7 @@ class UntilItWorks(BaseRetryStrategy):
         return RetryDecision(retry_at=timezone.now() + timedelta(seconds=seconds))
 
 
-@app.task(name="keep_card", queue="quota", retry=UntilItWorks())
+@app.task(name="keep_card", retry=UntilItWorks())
 def keep_card(order_id: str, business_id: str) -> None:
     """Remember the card that an order was paid with, in the place of another."""
     provider = payments.provider()
@@ -192,7 +192,7 @@ def keep_card(order_id: str, business_id: str) -> None:
         known.save(update_fields=["customer", "card", "card_words"])
 
 
-@app.task(name="forget_card", queue="quota", retry=UntilItWorks())
+@app.task(name="forget_card", retry=UntilItWorks())
 def forget_card(card: str) -> None:
     """Have the provider forget a card that nobody may charge any more."""
     if provider := payments.provider():

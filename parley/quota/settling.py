@@ -21,6 +21,7 @@ from django.utils import timezone
 from parley.businesses.access import from_outside
 from parley.businesses.models import Business
 from parley.live.nudges import nudge
+from parley.notifications.models import Notification
 from parley.notifications.telling import News, tell_managers
 from parley.quota import ledger
 from parley.quota.models import Balance, Order
@@ -129,6 +130,7 @@ def tell(business: Business, *, key: str, title: str, words: str, todo: str, tro
             email_subject=title,
             email_body=f"{business.name}: {words}\n\n{todo} {link}\n",
             trouble=trouble,
+            kind=Notification.Kind.QUOTA,
         ),
     )
 

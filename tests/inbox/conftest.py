@@ -16,6 +16,8 @@ from tests.people import House
 SIGNED_IN = 3
 # What the frame asks: who waits, the bell, the number.
 FRAME = 3
+# What a page asks that says how many texts are left.
+METER = 1
 
 SignIn = Callable[[Member], Browser]
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from parley.businesses.models import Business, Member
 from parley.numbers.models import PhoneNumber, Registration
-from tests.inbox.conftest import FRAME, SIGNED_IN, SignIn
+from tests.inbox.conftest import FRAME, METER, SIGNED_IN, SignIn
 from tests.people import House
 
 
@@ -205,6 +205,6 @@ def test_sms_settings_costs_the_same_in_every_state(
     juniper: House, nora: Browser, django_assert_max_num_queries: object
 ) -> None:
     for _ in range(2):
-        with django_assert_max_num_queries(SIGNED_IN + FRAME + STANDING):  # type: ignore[operator]
+        with django_assert_max_num_queries(SIGNED_IN + FRAME + STANDING + METER):  # type: ignore[operator]
             nora.get("/settings/sms")
         without_number(juniper)

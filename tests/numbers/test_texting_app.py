@@ -14,7 +14,7 @@ from django.test import Client as Browser
 from parley.businesses.models import Business
 from parley.numbers.forms import LARGEST_PICTURE
 from parley.numbers.models import PhoneNumber, Registration
-from tests.inbox.conftest import SIGNED_IN, SignIn
+from tests.inbox.conftest import METER, SIGNED_IN, SignIn
 from tests.numbers import carrier
 from tests.numbers.test_sms_settings import read, text_of, without_number
 from tests.people import House
@@ -383,7 +383,7 @@ def test_the_app_costs_the_same_in_every_state(
             )
         # Who looks at one in review has the carriers asked: is there a job for it, and if not, one.
         asks = 2 if status == "in_review" else 0
-        with django_assert_max_num_queries(SIGNED_IN + STANDING + asks):
+        with django_assert_max_num_queries(SIGNED_IN + STANDING + METER + asks):
             nora.get("/apps/texting?fix")
 
 

@@ -7,7 +7,9 @@ from django.db.models import Sum
 from parley.businesses.models import Business, Plan
 from parley.quota.models import Balance, Entry, Order
 from tests.browser import chromium, visit  # noqa: F401
+from tests.businesses.test_office import office, operator  # noqa: F401
 from tests.inbox.conftest import nora, sign_in  # noqa: F401
+from tests.messaging.conftest import line, patience  # noqa: F401
 from tests.quota.till import _provider, till  # noqa: F401
 
 

@@ -91,7 +91,9 @@ def test_two_segments_at_a_balance_of_one_are_refused_with_the_numbers(juniper: 
     on_plan(juniper.business, 1)
     with pytest.raises(sending.CannotSend) as refusal:
         sending.send(juniper.owner, juniper.client(), channel="sms", body="é" * 161)
-    assert refusal.value.words == "This text needs 2 of your texts, and 1 is left."
+    assert refusal.value.words == (
+        "This text needs 2 of your texts, and 1 is left. Owners and admins can buy more in Settings."
+    )
     assert refusal.value.buy
     assert not Message.objects.exists()
     ledger.balance(juniper.business)
@@ -127,7 +129,7 @@ def test_the_month_turns_in_the_businesss_zone(juniper: House) -> None:
         spend(juniper.business, 7)
         assert add_up(juniper.business) == (3, 4)
     with time_machine.travel(FIRST_MINUTE, tick=False):
-        assert ledger.left(juniper.business) == 14
+        assert ledger.seen(juniper.business).left == 14
         spend(juniper.business, 11)
         assert add_up(juniper.business) == (0, 3)
         known = ledger.balance(juniper.business)
@@ -275,7 +277,7 @@ def test_the_operator_makes_a_plan_larger(juniper: House, alder: House) -> None:
     # A change that no signal tells of counts when somebody sends or looks.
     Plan.objects.filter(pk=plan.pk).update(monthly_texts=20)
     fresh = Business.objects.get(pk=juniper.business.pk)
-    assert ledger.left(fresh) == 16
+    assert ledger.seen(fresh).left == 16
     spend(fresh, 16)
     assert add_up(juniper.business) == (0, 0)
     assert Entry.objects.filter(business=juniper.business, kind="plan").count() == 2

@@ -16,6 +16,7 @@ from parley.businesses.demo import BEGINNER, OWNER
 from parley.businesses.models import Business, Member, User
 from parley.clients.models import Client
 from parley.inbox.sample import people, stories
+from parley.inbox.sample.texts import use_texts
 from parley.messaging.models import Conversation, Lane, Message
 from parley.notifications.models import Notification
 from parley.numbers.models import PhoneNumber, Registration
@@ -121,6 +122,8 @@ class _Loader:
             mode=Business.Mode.TEXTING,
             two_way=True,
         )
+        # It came before its registration was sent, and its pace is counted from then.
+        Business.objects.filter(pk=self.business.pk).update(created_at=self.now - timedelta(days=90))
         # Opened before the shop is, the demo shows yesterday's last words, not texts sent at four in the morning.
         local = timezone.localtime(self.now, self.business.zone)
         self.today = local.date() if local.time() >= time(9, 50) else local.date() - timedelta(days=1)
@@ -141,6 +144,7 @@ class _Loader:
             self._tell(person, self._everyday(person, place))
         Message.objects.bulk_create(self.messages)
         self._settle_conversations()
+        use_texts(self.business, self.messages, self.now, self.chance)
         Notification.objects.bulk_create(self.notifications)
         Member.objects.filter(business=self.business).update(
             notifications_read_at=self.now - timedelta(hours=24)
