@@ -90,7 +90,9 @@ def remove_card(request: MemberRequest) -> HttpResponse:
 def order_page(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     """What became of an order; once it is paid, its receipt. `paid`: the browser says so, and we wait to be told."""
     order = get_object_or_404(request.member.business.orders, pk=id)
-    waits = order.state == Order.State.OPEN and (order.automatic or "paid" in request.GET)
+    waits = order.state == Order.State.OPEN and bool(
+        order.automatic or order.trouble or "paid" in request.GET
+    )
     context = {"here": "sms", "order": order, "waits": waits}
     if "HX-Request" in request.headers:
         # Nothing new: the page is left alone, and its live region silent.
@@ -111,7 +113,9 @@ def pay(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         messages.error(request, error.words, extra_tags="alert")
     except PaymentError as error:
         _look(order)
-        messages.error(request, error.words, extra_tags="alert")
+        order.refresh_from_db()
+        if not order.trouble:
+            messages.error(request, error.words, extra_tags="alert")
     return redirect("texts_order", order.pk)
 
 

@@ -3,7 +3,7 @@
 An order is open until it is paid, failed or expired. Paid is for ever, and wins: what was told late, twice or in the
 wrong order changes nothing else.
 
-    open ──> paid        the texts are credited, once
+    open ──> paid        the texts are credited, once; from a bank account it takes days, and `trouble` says so
       ├────> failed      the card was refused, or the bank did not pay   ──> paid, if the money comes after all
       └────> expired     nobody paid in time                             ──> paid, likewise
 """
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 CURRENCY = "usd"
 
+# Of an order that is open still: whoever is asked to pay again would pay twice.
+_BANK = "The bank is still moving the money, which can take some days. The texts are added when it has come."
+
 
 @transaction.atomic
 def settle(event: PaymentEvent) -> None:
@@ -50,6 +53,9 @@ def settle(event: PaymentEvent) -> None:
     elif event.became in ("failed", "expired") and order.state == Order.State.OPEN:
         state = Order.State.FAILED if event.became == "failed" else Order.State.EXPIRED
         _close(order, state, event.payment, event.words)
+    elif event.became == "pending" and order.state == Order.State.OPEN:
+        order.provider_id, order.trouble = event.payment, _BANK
+        order.save(update_fields=["provider_id", "trouble"])
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from parley.quota import ledger
 from parley.quota.models import Balance
 from tests.browser import LOOKS, Visit, assert_accessible
 from tests.people import House
+from tests.waiting import until
 from tests.world import World
 
 pytestmark = pytest.mark.browser
@@ -52,6 +53,16 @@ def test_texts_are_bought_and_the_card_is_kept(juniper: House, web: World, visit
     assert page.url.startswith(web.url)
     assert_accessible(page)
     assert ledger.balance(juniper.business).left == before + 1000
+
+    told = web.sandbox("GET", "/sandbox/payments")["events"]
+    assert {event["type"] for event in told} == {
+        "checkout.session.completed",
+        "payment_intent.payment_failed",
+        "payment_intent.succeeded",
+    }
+    until(
+        lambda: all(event["answers"] == [200] for event in web.sandbox("GET", "/sandbox/payments")["events"])
+    )
 
     page.get_by_role("link", name="Back to Buy texts").click()
     expect(page.get_by_text(f"You have {before + 1000:,} left, 1,000 of them bought.")).to_be_visible()

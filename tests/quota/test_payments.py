@@ -160,6 +160,20 @@ def test_coming_back_proves_nothing_and_the_provider_is_asked(
     assert "1,000 $28.00 Nora Kim Paid" in receipt
 
 
+def test_from_a_bank_account_nobody_is_asked_to_pay_twice(juniper: House, nora: Browser, till: Till) -> None:
+    till.weather(delivery_seconds=[60, 60])
+    session = till.buy(nora)
+    till.pay(session, bank=True)
+    page = f"/settings/texts/orders/{order_of(juniper).pk}"
+    assert nora.post(f"{page}/pay")["Location"] == page
+    shown = words(nora.get(page))
+    assert "The bank is still moving the money" in shown
+    assert "Go on to pay" not in shown
+    assert orders(juniper) == [(1000, "open")]
+    tell(Browser(), till.says("checkout.session.async_payment_succeeded", session, payment_status="paid"))
+    assert "Paid: 1,000 texts added" in words(nora.get(page))
+
+
 def test_a_lost_webhook_is_made_up_for(juniper: House, nora: Browser, till: Till) -> None:
     session, before = till.buy(nora), left(juniper)
     till.pay(session, card="4242424242424242")
