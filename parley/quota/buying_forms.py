@@ -9,6 +9,8 @@ from django.db.models import QuerySet
 
 from parley.quota.models import Balance, Pack
 
+# The longest text (1,600 emoji) takes 49 segments: with fewer left, it would be refused before anything is bought.
+LEAST_BELOW = 50
 MOST_BELOW = 100_000
 MOST_TIMES = 10
 
@@ -69,8 +71,8 @@ class ReloadForm(forms.ModelForm):
 
     def clean_reload_below(self) -> int:
         below: int = self.cleaned_data["reload_below"]
-        if not 1 <= below <= MOST_BELOW:
-            raise forms.ValidationError(f"Write a number from 1 to {MOST_BELOW:,}.")
+        if not LEAST_BELOW <= below <= MOST_BELOW:
+            raise forms.ValidationError(f"Write a number from {LEAST_BELOW} to {MOST_BELOW:,}.")
         return below
 
     def clean_reload(self) -> bool:

@@ -46,7 +46,8 @@ def buy_texts(request: MemberRequest) -> HttpResponse:
         return redirect(buying.open_checkout(request.member, order))
     except PaymentError as error:
         form.add_error(None, error.words)
-        return _show(request, form=form, status=503)
+        again = given["form"] if isinstance(error, Unavailable) else new_id()
+        return _show(request, form=form, form_key=again, status=503)
 
 
 @require_POST
@@ -163,6 +164,7 @@ def _show(
     request: MemberRequest,
     *,
     form: BuyForm | None = None,
+    form_key: uuid.UUID | None = None,
     reload_form: ReloadForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
@@ -183,7 +185,7 @@ def _show(
         "packs": packs,
         "chosen": chosen,
         "form": form,
-        "form_key": (form and form["form"].value()) or new_id(),
+        "form_key": form_key or new_id(),
         "keep_card": bool(form and form["keep_card"].value()),
         "reload_form": reload_form or ReloadForm(packs, instance=balance),
         "orders": shown[:ORDERS_SHOWN],

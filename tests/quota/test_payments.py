@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from parley.businesses.models import Member
-from parley.quota import buying, ledger
+from parley.quota import buying, ledger, payments
 from parley.quota.models import Balance, Entry, Order, Pack
 from tests.inbox.conftest import FRAME, SIGNED_IN, SignIn
 from tests.people import House
@@ -80,7 +80,20 @@ def test_a_form_is_one_order_and_an_order_is_credited_once(juniper: House, nora:
     assert re.fullmatch(r"/settings/texts/orders/[-0-9a-f]{36}", again["Location"]), "it is paid already"
 
 
-def test_what_comes_late_or_in_the_wrong_order(juniper: House, nora: Browser, till: Till) -> None:
+def test_two_who_ask_at_once_get_the_same_checkout(juniper: House, nora: Browser, till: Till) -> None:
+    provider = payments.provider()
+    assert provider
+    order = juniper.business.orders.create(texts=1000, cents=2800)
+    there = {"success_url": "http://localhost/a", "cancel_url": "http://localhost/b", "customer": ""}
+    first = provider.checkout(order, **there, email="nora@juniper.example")
+    assert provider.checkout(order, **there, email="nora@juniper.example") == first
+    with pytest.raises(payments.Closed):
+        provider.checkout(order, **there, email="ada@juniper.example")
+
+
+def test_what_comes_late_or_in_the_wrong_order(
+    juniper: House, nora: Browser, till: Till, caplog: pytest.LogCaptureFixture
+) -> None:
     before = left(juniper)
     session = till.buy(nora)
     open_one = till.stripe.checkout.sessions.retrieve(session).to_dict()
@@ -97,10 +110,12 @@ def test_what_comes_late_or_in_the_wrong_order(juniper: House, nora: Browser, ti
     assert (left(juniper), orders(juniper)) == (before + 1000, [(1000, "paid")])
     # A checkout's own payment is declined as often as somebody tries: that closes nothing.
     other = till.buy(nora, pack="500")
-    intent = {"id": "pi_1", "amount": 1500, "currency": "usd"} | {"metadata": open_one["metadata"]}
+    marks = till.stripe.checkout.sessions.retrieve(other).to_dict()["metadata"]
+    intent = {"id": "pi_1", "amount": 1500, "currency": "usd", "metadata": marks}
     tell(Browser(), till.says("payment_intent.payment_failed", intent))
     tell(Browser(), till.says("payment_intent.succeeded", intent, amount_received=1500))
     assert orders(juniper)[1] == (500, "open")
+    assert not caplog.records, "nor is it worth the operator's while"
     tell(Browser(), till.says("checkout.session.expired", other))
     assert orders(juniper)[1] == (500, "expired")
 
@@ -274,6 +289,8 @@ def test_a_card_is_kept_only_if_asked_replaced_and_removed(juniper: House, nora:
     answer = nora.post(f"{BUY}/automatic", sent | {"reload_below": "many", "reload_pack": ""})
     assert answer.status_code == 422
     assert "Write a whole number, such as 100." in words(answer)
+    few = nora.post(f"{BUY}/automatic", sent | {"reload_below": "49"})
+    assert "Write a number from 50 to 100,000." in words(few)
     assert 'value="many"' in answer.content.decode()
     assert nora.post(f"{BUY}/automatic", sent).status_code == 302
     known = Balance.objects.get(business=juniper.business)

@@ -113,7 +113,7 @@ def test_a_declined_card_ends_it_and_is_told_once(juniper: House, nora: Browser,
         assert news(juniper) == ["Texts are not bought automatically any more"]
         assert known.reload_trouble in nora.get(BUY).content.decode()
         # Turned on again, the next need is another order.
-        sent = {"reload": "on", "reload_below": "1", "reload_pack": "500", "reload_most": "2"}
+        sent = {"reload": "on", "reload_below": "50", "reload_pack": "500", "reload_most": "2"}
         nora.post(f"{BUY}/automatic", sent)
         assert Balance.objects.get(pk=business).reload_trouble == ""
 
@@ -180,7 +180,9 @@ def test_a_job_that_died_after_the_charge(juniper: House, nora: Browser, till: T
     assert provider
     known = Balance.objects.get(business=business)
     order = business.orders.create(texts=500, cents=1500, automatic=True)
-    assert isinstance(provider.charge(order, known.customer, known.card), Paid)
+    paid = provider.charge(order, known.customer, known.card)
+    assert isinstance(paid, Paid)
+    assert provider.charge(order, known.customer, known.card) == paid, "asked again, it is the same payment"
     # Meanwhile the card was replaced: the same key with another card is no answer, and no charge.
     till.keep_card(juniper, nora, "5555555555554444")
     known.refresh_from_db()
