@@ -30,15 +30,17 @@ from parley.sandbox.handsets import Handsets
 from parley.sandbox.journal import Busy, Journal, Unreadable
 from parley.sandbox.mail import Mailbox, smtp_protocol
 from parley.sandbox.media import MediaFetcher
+from parley.sandbox.money import Money
 from parley.sandbox.network import Network
-from parley.sandbox.page import Page, add_files, events, file_of_ours
+from parley.sandbox.page import Page, add_files, events
 from parley.sandbox.payment_events import Events
-from parley.sandbox.payments import VERSION, Payments
+from parley.sandbox.payment_page import PaymentPage
 from parley.sandbox.push import PushService
 from parley.sandbox.rest import V2010
 from parley.sandbox.rest_lookups import Lookups
 from parley.sandbox.rest_messages import Messages
 from parley.sandbox.rest_numbers import Numbers
+from parley.sandbox.rest_payments import VERSION, PaymentsApi
 from parley.sandbox.rest_tollfree import Verifications
 from parley.sandbox.settings import Settings
 from parley.sandbox.truth import Truth
@@ -81,7 +83,7 @@ class Sandbox:
         self.media = MediaFetcher()
         self.network = Network(self.world, self.sky, self.webhooks, self.media, self.changes)
         self.payment_events = Events(settings.payment_events, self.sky, VERSION)
-        self.payments = Payments(settings.data / "payments", self.sky, self.payment_events, self.changes)
+        self.money = Money(settings.data / "payments", self.sky, self.payment_events, self.changes)
         self._requests: list[float] = []
         self._carrier = Routes()
         self._own = Routes()
@@ -155,26 +157,10 @@ class Sandbox:
         own.add("/push/{id}", POST=push.push)
         own.add("/sandbox/push", POST=push.subscribe)
         own.add("/sandbox/push/{id}", GET=push.read, PUT=push.change, DELETE=push.end)
-        self._add_payments(own)
+        PaymentsApi(self.money, self.sky).add_to(own)
+        PaymentPage(self.money, self.payment_events).add_to(own)
         own.add("/sandbox/verifications", GET=control.read_desk)
         own.add("/sandbox/verifications/{sid}/{verdict}", POST=control.judge)
-
-    def _add_payments(self, own: Routes) -> None:
-        payments = self.payments
-        api = payments.api
-        own.add("/v1/checkout/sessions", POST=api(payments.create_session), GET=api(payments.list_sessions))
-        own.add("/v1/checkout/sessions/{id}", GET=api(payments.read_session))
-        own.add("/v1/checkout/sessions/{id}/expire", POST=api(payments.expire_session))
-        own.add("/v1/payment_intents", POST=api(payments.create_intent), GET=api(payments.list_intents))
-        own.add("/v1/payment_intents/{id}", GET=api(payments.read_intent))
-        own.add("/v1/customers/{id}", GET=api(payments.read_customer))
-        own.add("/v1/payment_methods/{id}", GET=api(payments.read_method))
-        own.add("/v1/payment_methods/{id}/detach", POST=api(payments.detach))
-        own.add("/pay/{id}", GET=lambda request, id: file_of_ours("checkout.html"))
-        own.add("/sandbox/payments", GET=payments.truth, PUT=payments.set_up)
-        own.add("/sandbox/payments/events/{id}/again", POST=payments.tell_again)
-        own.add("/sandbox/payments/{id}", GET=payments.show)
-        own.add("/sandbox/payments/{id}/pay", POST=payments.pay)
 
     async def start(self, base_url: str) -> None:
         """Take up what a restart interrupted."""
@@ -190,7 +176,7 @@ class Sandbox:
         await self.webhooks.close()
         await self.media.close()
         await self.payment_events.close()
-        self.payments.close()
+        self.money.close()
         self.journal.close()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
