@@ -224,13 +224,15 @@ class PaymentsApi:
     def list_intents(self, request: Request) -> Thing:
         """GET /v1/payment_intents?customer=…&created[gte]=…"""
         customer = request.query.get("customer")
-        since = whole_number(request.query.get("created[gte]", "0"))
+        since = request.query.get("created[gte]", "0")
+        if not (since.isascii() and since.isdecimal()):
+            raise BadRequest("created[gte] must be seconds since 1970")
         return self._list(
             request,
             [
                 intent
                 for intent in self._books.intents.values()
-                if intent["created"] >= (since or 0) and customer in (None, intent["customer"])
+                if intent["created"] >= int(since) and customer in (None, intent["customer"])
             ],
         )
 

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from parley.quota import ledger
-from parley.quota.models import Balance
+from parley.quota.payments import PaymentEvent
+from parley.quota.settling import settle
 from tests.browser import LOOKS, Visit, assert_accessible
 from tests.people import House
 from tests.waiting import until
@@ -97,4 +98,8 @@ def test_it_looks_right(juniper: House, web: World, visit: Visit) -> None:
             page.goto(f"/settings/texts/orders/{order.pk}")
             assert_accessible(page)
             shoot(page, f"order-{order.state}-{size}-{theme}")
-    assert Balance.objects.get(business=juniper.business).reload is False
+    # The page that waits is told, and does not wait for its next question.
+    page.goto(f"/settings/texts/orders/{orders[2].pk}?paid")
+    expect(page.get_by_role("heading", name="Waiting for the payment to be confirmed")).to_be_visible()
+    settle(PaymentEvent("paid", juniper.business.pk, orders[2].pk, "cs_9", 2800, "usd"))
+    expect(page.get_by_role("heading", name="Paid: 1,000 texts added")).to_be_visible()

@@ -137,6 +137,7 @@ def test_the_months_limit_holds_it_and_the_next_month_goes_on(
     assert "On hold until next month." in nora.get(BUY).content.decode()
     with time_machine.travel(ledger.after(ledger.month_of(juniper.business)) + timedelta(days=2)):
         ledger.balance(juniper.business)
+        assert "On hold" not in nora.get(BUY).content.decode()
         reloading.notice(business)
         assert work("reload_texts") == 1
     assert len(till.taken(juniper)) == 4

@@ -116,6 +116,8 @@ def test_a_checkout_is_paid_and_its_card_is_charged_later(sandbox: Sandbox, told
     assert no_longer.value.code == "payment_method_types_no_longer_supported"
     listed = [one.id for one in api.payment_intents.list({"customer": paid.customer}).auto_paging_iter()]
     assert listed == [first.id, paid.payment_intent.id]
+    later = {"customer": paid.customer, "created": {"gte": first.created + 60}}
+    assert api.payment_intents.list(later).data == []
 
     assert api.payment_methods.detach(method.id).customer is None
     with pytest.raises(stripe.InvalidRequestError):
