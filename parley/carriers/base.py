@@ -13,7 +13,7 @@ A question has two errors of its own: Unavailable (no usable answer, ask again) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -255,8 +255,11 @@ class Carrier(Protocol):
 
     name: str
 
-    async def send(self, text: Outgoing) -> Accepted:
-        """Hand one text over. Raises NotSent, Paused, Refused or Doubt."""
+    async def send(self, text: Outgoing, written: Callable[[], None] = lambda: None) -> Accepted:
+        """Hand one text over. Raises NotSent, Paused, Refused or Doubt.
+
+        `written` is called when the whole request has been handed to the network: from then on it is on its way.
+        """
 
     async def fetch(self, carrier_id: str) -> Listed | None:
         """The carrier's row for one of its ids; None if it knows none. Raises Unavailable."""
@@ -308,6 +311,12 @@ class Carrier(Protocol):
 
     def read_text(self, form: Sequence[tuple[str, str]]) -> Received | None:
         """The text that an inbound webhook states; None if it states none."""
+
+    def answers(self, number: str, body: str) -> bool:
+        """Does the carrier or the network itself answer whoever texts this keyword to our `number` (E.164)?"""
+
+    def blocks(self, number: str, body: str) -> bool:
+        """Does it keep texts of our `number` from whoever texts this to it, from now on?"""
 
     def read_receipt(self, form: Sequence[tuple[str, str]]) -> ReceiptArrived | None:
         """The receipt that a status webhook states; None if it states none."""

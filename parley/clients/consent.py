@@ -79,7 +79,7 @@ APPEND = """
             doubt_ends_at = CASE WHEN 'doubtful' IN (excluded.service, excluded.marketing)
                                  THEN coalesce(h.doubt_ends_at, excluded.doubt_ends_at) END,
             changed_at = excluded.changed_at
-    RETURNING coalesce(service_by, marketing_by) AS line, service, marketing
+    RETURNING service, marketing, (SELECT coalesce(was.service, '') FROM was) AS service_before
 """
 
 

@@ -63,10 +63,14 @@ class Client(BusinessOwned):
         help_text="What `Handset` says of their number, kept here by the database.",
     )
     texting_changed_at = models.DateTimeField(null=True, blank=True)
-    postal_code = models.CharField(max_length=10, blank=True, help_text="ZIP or postal code, as written.")
-    region = models.CharField(max_length=2, blank=True, help_text="State or province, two letters.")
+    postal_code = models.CharField(
+        max_length=10, blank=True, db_default="", help_text="ZIP or postal code, as written."
+    )
+    region = models.CharField(
+        max_length=2, blank=True, db_default="", help_text="State or province, two letters."
+    )
     time_zone = models.CharField(
-        max_length=64, blank=True, help_text="IANA name; only where they told the business."
+        max_length=64, blank=True, db_default="", help_text="IANA name; only where they told the business."
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -115,6 +119,8 @@ class Client(BusinessOwned):
         ]
         indexes = [
             models.Index("business", "sort_name", "id", name="clients_page"),
+            # Whom a STOP to a shared number means: everybody who has the number.
+            models.Index("phone", name="clients_of_phone", condition=~Q(phone="")),
             GinIndex("search", name="clients_search"),
         ]
 

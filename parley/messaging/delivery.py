@@ -14,19 +14,26 @@ import asyncio
 import logging
 import random
 import time
+import zoneinfo
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from django.conf import settings
+from psycopg.types.json import Jsonb
 
 from parley.carriers.base import Accepted, Carrier, Doubt, NotSent, Outgoing, Paused, Refused
-from parley.messaging import outcomes
+from parley.clients.consent import LOCK, LOCK_KEY
+from parley.messaging import outcomes, revoking, sending
 from parley.messaging.line import Db, Line
-from parley.messaging.outcomes import Outcome
+from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
+from parley.messaging.sending import ROOM_TO_ARRIVE
+from parley.quota import ledger
+from parley.sms import quiet_hours
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +42,11 @@ LANES_AT_ONCE = 64
 HORIZON = 1.0
 # The next share is taken this much before its turn, so that between two shares the number does not fall behind.
 AHEAD = 0.5
+# How long (seconds) after all of a request was handed to the network its client is let go, if no answer came sooner.
+ON_ITS_WAY = 0.5
+# Marketing whose window has closed is given another so many at once, and looked for so often (seconds).
+PLANNED_AT_ONCE = 200
+LOOK_FOR_CLOSED = 5.0
 
 LOCK_LANES = """
     SELECT l.number_id, n.number, n.pace, n.carrier,
@@ -50,15 +62,22 @@ LOCK_LANES = """
     FOR UPDATE OF l SKIP LOCKED
 """
 
-# A second statement, so that it sees what whoever held the lane before us has committed.
-TAKE = """
-    WITH due AS (
-        SELECT o.message_id, lane.number_id
+# What is due, and R6's lock on each: held from before the claim until the request is out, by this session. Whoever is
+# just being opted out is passed over. A second statement, so that it sees what whoever held the lane before us has
+# committed; and the next a third, so that it sees the opt-outs that were committed before we got the lock.
+PICK = f"""
+    WITH due AS MATERIALIZED (
+        SELECT o.message_id, {LOCK_KEY.format(business="o.business_id", phone="o.recipient")} AS key
         FROM unnest(%(numbers)s::uuid[], %(budgets)s::int[]) AS lane (number_id, budget),
         LATERAL (
-            SELECT o.message_id, o.priority
+            SELECT o.message_id, o.business_id, o.recipient
             FROM messaging_outbox o
+            LEFT JOIN clients_handset h ON h.business_id = o.business_id AND h.phone = o.recipient
             WHERE o.number_id = lane.number_id AND o.run_at <= clock_timestamp()
+              -- Quiet hours: what could arrive after its window closes waits for the next one.
+              AND (o.closes_at IS NULL OR o.closes_at > clock_timestamp() + %(arriving)s)
+              -- While nobody knows whether they opted out, only what a member writes leaves.
+              AND (o.priority = 0 OR o.confirms OR coalesce(h.doubt_ends_at, '-infinity') <= clock_timestamp())
               -- R3: one open attempt for a pair of numbers, and the pair's texts in order; a member may let a text
               -- go past one that is in doubt if its words differ, for then the carrier's log still tells them apart.
               AND NOT EXISTS (
@@ -77,14 +96,37 @@ TAKE = """
             ORDER BY o.priority, o.message_id
             LIMIT lane.budget
         ) o
+    )
+    SELECT message_id, key, pg_try_advisory_lock_shared({LOCK}, key) AS held FROM due
+"""  # noqa: S608  our own constants
+
+TAKE = """
+    WITH due AS (
+        SELECT o.message_id,
+               -- R6's gate: asked of the row that an opt-out writes, when no opt-out can be under way.
+               NOT o.confirms AND (
+                   coalesce(h.service = 'refused', false) OR coalesce(h.doubt_ends_at <= clock_timestamp(), false)
+                   OR (o.priority = 2 AND coalesce(h.marketing, '') <> 'agreed')
+               ) AS refused,
+               coalesce(h.service = 'refused', false) OR coalesce(h.doubt_ends_at <= clock_timestamp(), false)
+                   AS from_all
+        FROM messaging_outbox o
+        LEFT JOIN clients_handset h ON h.business_id = o.business_id AND h.phone = o.recipient
+        WHERE o.message_id = ANY(%(picked)s)
     ), taken AS (
         DELETE FROM messaging_outbox USING due WHERE messaging_outbox.message_id = due.message_id
-        RETURNING messaging_outbox.*
+        RETURNING messaging_outbox.*, due.refused, due.from_all
     ), told AS (
         UPDATE messaging_message m SET state = 'sending', reason = '', code = '', changed_at = clock_timestamp()
-        FROM taken WHERE m.id = taken.message_id AND m.state = 'queued'
+        FROM taken WHERE m.id = taken.message_id AND m.state = 'queued' AND NOT taken.refused
         RETURNING m.id, m.business_id, m.conversation_id, m.body, m.segments, m.media, taken.number_id,
-                  taken.recipient, taken.tries, taken.priority, taken.past
+                  taken.recipient, taken.tries, taken.priority, taken.past, taken.closes_at
+    ), canceled AS (
+        UPDATE messaging_message m
+        SET state = 'canceled', code = '', changed_at = clock_timestamp(),
+            reason = CASE WHEN taken.from_all THEN %(opted_out)s ELSE %(no_marketing)s END
+        FROM taken WHERE m.id = taken.message_id AND m.state = 'queued' AND taken.refused
+        RETURNING m.id, m.business_id, m.conversation_id
     ), opened AS (
         INSERT INTO messaging_attempt
             (id, business_id, message_id, number_id, recipient, try_number, state, started_at, code, check_at, checks,
@@ -94,17 +136,48 @@ TAKE = """
         FROM told
         RETURNING id, message_id
     )
-    SELECT opened.id AS attempt_id, told.id AS message_id, told.body, told.segments, told.number_id, told.recipient,
-           told.tries
+    SELECT opened.id AS attempt_id, told.id AS message_id, told.business_id, told.conversation_id, told.body,
+           told.segments, told.number_id, told.recipient, told.tries, told.priority,
+           extract(epoch FROM told.closes_at - clock_timestamp())::float8 AS closes_in
     FROM told JOIN opened ON opened.message_id = told.id
-    ORDER BY told.priority, told.id
+    UNION ALL
+    SELECT NULL, id, business_id, conversation_id, '', 0, NULL, '', 0, 0, NULL FROM canceled
+    ORDER BY priority, message_id
 """
+
+LET_GO = f"SELECT pg_advisory_unlock_shared({LOCK}, key) FROM unnest(%s::int[]) key"  # noqa: S608  our own constant
 
 MOVE_ON = """
     UPDATE messaging_lane l
     SET next_at = greatest(l.next_at, clock_timestamp()) + moved.seconds * interval '1 second'
     FROM unnest(%s::uuid[], %s::float8[]) AS moved (number_id, seconds)
     WHERE l.number_id = moved.number_id
+"""
+
+
+CLOSED = """
+    SELECT o.message_id, o.business_id, o.recipient, m.conversation_id, clock_timestamp() AS now,
+           c.time_zone, c.region, c.postal_code, b.time_zone AS business_zone
+    FROM messaging_outbox o
+    JOIN messaging_message m ON m.id = o.message_id
+    JOIN messaging_conversation v ON v.business_id = m.business_id AND v.id = m.conversation_id
+    JOIN clients_client c ON c.business_id = v.business_id AND c.id = v.client_id
+    JOIN businesses_business b ON b.id = o.business_id
+    WHERE o.closes_at <= clock_timestamp() + %s ORDER BY o.closes_at LIMIT %s FOR UPDATE OF o SKIP LOCKED
+"""
+NEXT_WINDOW = """
+    WITH moved AS (
+        UPDATE messaging_outbox SET run_at = greatest(run_at, %(opens_at)s), closes_at = %(closes_at)s
+        WHERE message_id = %(message)s
+    )
+    UPDATE messaging_message SET reason = %(reason)s, why = jsonb_set(why, '{quiet}', %(quiet)s),
+        changed_at = clock_timestamp()
+    WHERE id = %(message)s AND state = 'queued'
+"""
+NO_WINDOW = """
+    WITH gone AS (DELETE FROM messaging_outbox WHERE message_id = %(message)s)
+    UPDATE messaging_message SET state = 'canceled', reason = %(reason)s, changed_at = clock_timestamp()
+    WHERE id = %(message)s AND state = 'queued'
 """
 
 
@@ -120,10 +193,20 @@ class Claimed:
     tries: int
     wait: float
     claimed_at: float
+    # The second half of R6's lock, held by the session that claimed; and how long (seconds) the text may be on its way.
+    key: int
+    validity: float | None = None
 
 
-async def claim(db: Db, *, room: int, carriers: Sequence[str], lease: float) -> list[Claimed]:
-    """Take at most `room` texts that are due, each lane at its pace. Commits with the caller's transaction."""
+async def claim(
+    db: Db, *, room: int, carriers: Sequence[str], lease: float, held: list[int] | None = None
+) -> list[Claimed]:
+    """Take at most `room` texts that are due, each lane at its pace. Commits with the caller's transaction.
+
+    What may not be sent any more is canceled, and not paid for. `held` gets the keys of R6's locks that this session
+    holds from now on, also when this fails: whoever calls lets go of them (`let_go`), of those whose text was
+    claimed when it is out.
+    """
     lanes = await (
         await db.execute(
             LOCK_LANES, {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room), "ahead": AHEAD}
@@ -134,13 +217,23 @@ async def claim(db: Db, *, room: int, carriers: Sequence[str], lease: float) -> 
     by_number = {lane.number_id: lane for lane in lanes}
     share = max(1, room // len(lanes))
     budgets = [min(share, max(1, int(lane.pace * HORIZON))) if lane.pace else share for lane in lanes]
+    due = {"numbers": list(by_number), "budgets": budgets, "arriving": ROOM_TO_ARRIVE}
+    picked = {row.message_id: row.key for row in await (await db.execute(PICK, due)).fetchall() if row.held}
+    if held is not None:
+        held.extend(picked.values())
     rows = await (
-        await db.execute(TAKE, {"numbers": list(by_number), "budgets": budgets, "lease": lease})
+        await db.execute(TAKE, {"picked": list(picked), "lease": lease, **revoking.WORDS})
     ).fetchall()
     now = time.monotonic()
     used: dict[UUID, float] = defaultdict(float)
     claimed = []
+    changes = Changes()
+    canceled = []
     for row in rows:
+        if row.attempt_id is None:
+            canceled.append(row.message_id)
+            changes.conversations[row.business_id].add(row.conversation_id)
+            continue
         lane = by_number[row.number_id]
         claimed.append(
             Claimed(
@@ -152,13 +245,52 @@ async def claim(db: Db, *, room: int, carriers: Sequence[str], lease: float) -> 
                 row.tries,
                 lane.ahead + used[row.number_id],
                 now,
+                picked[row.message_id],
+                row.closes_in,
             )
         )
         if lane.pace:
             used[row.number_id] += max(row.segments, 1) / lane.pace
+    if len(lanes) == LANES_AT_ONCE:
+        # Those whose texts all wait for something step back, or they would be looked at again before all others.
+        used |= {number: 0.0 for number in by_number if number not in used}
     if used:
         await db.execute(MOVE_ON, [list(used), list(used.values())])
+    if canceled:
+        await db.execute(ledger.REFUND, {"messages": canceled})
+        await outcomes.tell(db, changes)
     return claimed
+
+
+async def let_go(db: Db, keys: Sequence[int]) -> None:
+    """Give back R6's locks of this session. A session that has ended holds none."""
+    await db.execute(LET_GO, [list(keys)])
+
+
+async def plan_again(db: Db, most: int) -> int:
+    """Give marketing whose window has closed its next one. Returns how many texts were looked at."""
+    rows: list[Any] = await (await db.execute(CLOSED, [ROOM_TO_ARRIVE, most])).fetchall()
+    changes = Changes()
+    for row in rows:
+        place = quiet_hours.Place(row.recipient, row.time_zone, row.region, row.postal_code)
+        zone = zoneinfo.ZoneInfo(row.business_zone)
+        try:
+            window = quiet_hours.next_window(row.now + ROOM_TO_ARRIVE, place)
+        except quiet_hours.NoWindow:
+            window = None
+        given = {
+            "message": row.message_id,
+            "opens_at": window and window.opens_at,
+            "closes_at": window and window.closes_at,
+            "reason": sending.quiet_words(window, zone) if window else sending.NO_HOUR,
+            "quiet": Jsonb(sending.quiet_facts(window) if window else None),
+        }
+        await db.execute(NEXT_WINDOW if window else NO_WINDOW, given)
+        if not window:
+            await db.execute(ledger.REFUND, {"messages": [row.message_id]})
+        changes.conversations[row.business_id].add(row.conversation_id)
+    await outcomes.tell(db, changes)
+    return len(rows)
 
 
 class Delivery:
@@ -173,11 +305,17 @@ class Delivery:
         self._calls: set[asyncio.Task[None]] = set()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._paused_until: dict[str, float] = {}
+        self._line = Line("delivery")
+        # The session that claims holds R6's locks, so one thing at a time is done on it.
+        self._using_line = asyncio.Lock()
+        self._to_let_go: list[int] = []
+        self._some_to_let_go = asyncio.Event()
+        self._next_plan = 0.0
 
     async def run(self) -> None:
         """Claim and call until `stop`; then wait for what is under way."""
-        line = Line("delivery")
         recording = asyncio.create_task(self._record())
+        letting_go = asyncio.create_task(self._let_go())
         try:
             while not self.stopping:
                 self.wake.clear()
@@ -186,7 +324,7 @@ class Delivery:
                     await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
                 claimed: list[Claimed] = []
                 if open_carriers := self._open_carriers():
-                    claimed = await self._claim(line, self.capacity - len(self._calls), open_carriers)
+                    claimed = await self._claim(self.capacity - len(self._calls), open_carriers)
                 for text in claimed:
                     call = asyncio.create_task(self._call(text))
                     self._calls.add(call)
@@ -198,7 +336,8 @@ class Delivery:
             await self._outcomes.join()
         finally:
             recording.cancel()
-            await line.close()
+            letting_go.cancel()
+            await self._line.close()
 
     def stop(self) -> None:
         self.stopping = True
@@ -214,23 +353,80 @@ class Delivery:
         now = time.monotonic()
         return [name for name in self.carriers if self._paused_until.get(name, 0.0) <= now]
 
-    async def _claim(self, line: Line, room: int, open_carriers: list[str]) -> list[Claimed]:
-        try:
-            return await line.run(
-                lambda db: claim(db, room=room, carriers=open_carriers, lease=self.patience.lease)
-            )
-        except psycopg.errors.UniqueViolation:
-            # R3's index refused a second open attempt for a pair: nothing was claimed; look again.
-            log.error("claim refused by the index of rule R3")
-            await asyncio.sleep(0.1)
-            return []
+    async def _claim(self, room: int, open_carriers: list[str]) -> list[Claimed]:
+        held: list[int] = []
+
+        async def work(db: Db) -> list[Claimed]:
+            # Work that was cut off is done again, and its session may still hold what it took.
+            if held:
+                await let_go(db, held)
+                held.clear()
+            if time.monotonic() >= self._next_plan:
+                # At once again while there is more of it.
+                full = await plan_again(db, PLANNED_AT_ONCE) == PLANNED_AT_ONCE
+                self._next_plan = time.monotonic() + (0 if full else LOOK_FOR_CLOSED)
+            return await claim(db, room=room, carriers=open_carriers, lease=self.patience.lease, held=held)
+
+        async with self._using_line:
+            try:
+                claimed = await self._line.run(work)
+                for text in claimed:
+                    held.remove(text.key)
+                return claimed
+            except psycopg.errors.UniqueViolation:
+                # R3's index refused a second open attempt for a pair: nothing was claimed; look again.
+                log.error("claim refused by the index of rule R3")
+                await asyncio.sleep(0.1)
+                return []
+            finally:
+                self._give_back(*held)
+
+    def _give_back(self, *keys: int) -> None:
+        if keys:
+            self._to_let_go.extend(keys)
+            self._some_to_let_go.set()
+
+    async def _let_go(self) -> None:
+        """Give back R6's locks of texts that are out: an opt-out may be waiting for one."""
+        while True:
+            await self._some_to_let_go.wait()
+            self._some_to_let_go.clear()
+            async with self._using_line:
+                keys, self._to_let_go = self._to_let_go, []
+                try:
+                    await self._line.run(lambda db, keys=keys: let_go(db, keys))  # type: ignore[misc]
+                except psycopg.Error as error:
+                    log.error("locks not given back: %s", type(error).__name__)
 
     async def _call(self, text: Claimed) -> None:
-        if text.wait:
-            await asyncio.sleep(max(0.0, text.claimed_at + text.wait - time.monotonic()))
-        self._outcomes.put_nowait(await self._outcome(text))
+        """Hand one text over, and let go of its client when nothing is on its way to the carrier any more."""
+        session = self._line.session
+        released = False
 
-    async def _outcome(self, text: Claimed) -> Outcome:
+        def release() -> None:
+            nonlocal released
+            if not released:
+                released = True
+                # A session that ended has let go of all its locks; another may hold the same one for another text.
+                if session == self._line.session:
+                    self._give_back(text.key)
+
+        def written() -> None:
+            asyncio.get_running_loop().call_later(ON_ITS_WAY, release)
+
+        try:
+            if text.wait:
+                await asyncio.sleep(max(0.0, text.claimed_at + text.wait - time.monotonic()))
+            if session != self._line.session:
+                # The lock went with its session: somebody may have opted out since.
+                outcome = self._later(text, "The database was away for a moment.", None)
+            else:
+                outcome = await self._outcome(text, written)
+        finally:
+            release()
+        self._outcomes.put_nowait(outcome)
+
+    async def _outcome(self, text: Claimed, written: Callable[[], None]) -> Outcome:
         if time.monotonic() - text.claimed_at > self.patience.stale:
             # This worker was stopped or starved; the sweeper may already hold the attempt. It must not begin now.
             return self._later(text, "It waited too long for its turn.", None)
@@ -243,7 +439,9 @@ class Delivery:
                     recipient=text.recipient,
                     body=text.body,
                     status_callback=f"{settings.PUBLIC_URL}/hooks/{carrier.name}/receipt/{text.attempt_id}",
-                )
+                    validity_seconds=self._validity(text),
+                ),
+                written,
             )
         except NotSent as error:
             return self._later(text, error.words, error.retry_after, error.code)
@@ -267,6 +465,13 @@ class Delivery:
             log.error("carrier %s raised %s", text.carrier, type(error).__name__)
             return Outcome(text.attempt_id, "unknown", words="")
         return Outcome(text.attempt_id, "bound", carrier_id=answer.carrier_id, segments=answer.segments or 0)
+
+    @staticmethod
+    def _validity(text: Claimed) -> int | None:
+        """How long the carrier may keep trying: its queue must not run into the client's quiet hours either."""
+        if text.validity is None:
+            return None
+        return max(1, int(text.validity - (time.monotonic() - text.claimed_at)))
 
     def _later(
         self, text: Claimed, words: str, retry_after: float | None, code: str | None = None

@@ -34,7 +34,7 @@ TAKE = """
     FROM due, numbers_phonenumber n, messaging_message m
     WHERE a.id = due.id AND n.id = a.number_id AND m.id = a.message_id
     RETURNING a.id, a.state, a.started_at, a.checks, a.carrier_id, a.recipient, a.try_number, a.message_id,
-              a.number_id, a.business_id, n.number, n.carrier, m.body, m.kind, m.at,
+              a.number_id, a.business_id, n.number, n.carrier, m.body, m.kind, m.at, m.why ? 'confirms' AS confirms,
               extract(epoch FROM clock_timestamp() - a.started_at)::float8 AS age,
               extract(epoch FROM clock_timestamp() - m.at)::float8 AS message_age
 """
@@ -123,8 +123,8 @@ class Doubts:
     async def _absent(self, db: Db, attempt: Any, changes: Changes) -> None:
         """Transition 12 or 13: it is proved that the carrier never had it; what may follow depends on its kind."""
         again = (attempt.kind == "direct" and attempt.message_age <= self.patience.direct_in_time) or (
-            attempt.kind == "transactional" and attempt.try_number < 3
-        )  # marketing is never sent again after doubt
+            attempt.kind == "transactional" and attempt.try_number < 3 and not attempt.confirms
+        )  # marketing and opt-out confirmations are never sent again after doubt
         state, reason = (
             ("queued", "The carrier did not get it the first time.")
             if again

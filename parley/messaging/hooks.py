@@ -4,11 +4,15 @@ Everything that can go wrong with what a webhook says goes wrong later, in `rece
 Requests that arrive together share one commit ("group commit"): measured 25 times more webhooks a second than a
 Django view with a commit each.
 
-    200   the row is committed, or was there before
+One thing cannot be later: a text by which somebody opts out is obeyed in the transaction that keeps it, so that from
+the 200 on nothing is sent to them (rule R6). These wait for what is under way, so they have a line of their own.
+
+    200   the row is committed, or was there before; an opt-out is obeyed
     403   not signed by the carrier: counted, nothing kept
     404   no such carrier here
     413   larger than any webhook
-    503   the row could not be committed in time: the carrier tries again
+    503   the row could not be committed in time, or a text to somebody who opts out may still begin: the carrier
+          tries again
 """
 
 from __future__ import annotations
@@ -16,6 +20,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -28,7 +34,11 @@ from parley.carriers.directory import configured
 from parley.live.dsn import conninfo
 from parley.live.events import Receive, Scope, Send
 from parley.live.nudges import TEXTS_CHANNEL
+from parley.messaging import outcomes, revoking
 from parley.messaging.events import NewEvent, shard_of
+from parley.messaging.line import Db
+from parley.messaging.outcomes import Changes
+from parley.messaging.revoking import UNDER_WAY, Said
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +49,8 @@ BATCH = 500
 PATIENCE = 5.0
 MOST_WAITING = 20_000
 TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+OBEYED_AT_ONCE = 50
 
 INSERT = f"""
     WITH kept AS (
@@ -53,16 +65,50 @@ INSERT = f"""
 """  # noqa: S608  the channel's name is a constant of ours
 
 
+Waiting = tuple[NewEvent, Said | None, "asyncio.Future[None]"]
+
+
 class Intake:
-    """One writer and one connection a process. Nobody is answered before the commit that holds their row."""
+    """Two writers and two connections a process. Nobody is answered before the commit that holds their row."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[NewEvent, asyncio.Future[None]]] = []
+        self._kept = _Writer("hooks", BATCH, _insert)
+        self._obeyed = _Writer("hooks", OBEYED_AT_ONCE, _obey)
+
+    def start(self) -> None:
+        self._kept.start()
+        self._obeyed.start()
+
+    async def close(self) -> None:
+        await self._kept.close()
+        await self._obeyed.close()
+
+    async def keep(self, event: NewEvent, said: Said | None = None) -> bool:
+        """True once the event is durable, and obeyed if it `said` to; False if that can't be told in time."""
+        if said is None:
+            return await self._kept.write(event, None, PATIENCE)
+        return await self._obeyed.write(event, said, PATIENCE + UNDER_WAY)
+
+
+class StillUnderWay(Exception):
+    """An opt-out is committed, but a text to that client may still begin."""
+
+
+class _Writer:
+    """One connection, and what came in together is written together."""
+
+    def __init__(
+        self, purpose: str, most: int, write: Callable[[Db, Sequence[Waiting]], Awaitable[None]]
+    ) -> None:
+        self._purpose = purpose
+        self._most = most
+        self._into = write
+        self._waiting: list[Waiting] = []
         self._some = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._write())
+        self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         if self._task:
@@ -70,37 +116,36 @@ class Intake:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def keep(self, event: NewEvent) -> bool:
-        """True once the event is durable; False if that can't be said in time."""
+    async def write(self, event: NewEvent, said: Said | None, patience: float) -> bool:
         if len(self._waiting) >= MOST_WAITING:
             return False
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, done))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((event, said, done))
         self._some.set()
         try:
-            await asyncio.wait_for(done, PATIENCE)
-        except (TimeoutError, psycopg.Error, OSError):
+            await asyncio.wait_for(done, patience)
+        except (TimeoutError, psycopg.Error, OSError, StillUnderWay):
             return False
         return True
 
-    async def _write(self) -> None:
-        db: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+    async def _run(self) -> None:
+        db: Db | None = None
         try:
             while True:
                 await self._some.wait()
                 self._some.clear()
                 while self._waiting:
-                    batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                    batch = [(event, done) for event, done in batch if not done.done()]
+                    batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                    batch = [waiting for waiting in batch if not waiting[2].done()]
                     try:
                         if db is None or db.closed:
                             db = await psycopg.AsyncConnection.connect(
-                                conninfo("hooks"), autocommit=True, connect_timeout=3
+                                conninfo(self._purpose), autocommit=True, connect_timeout=3
                             )
-                        await self._insert(db, batch)
+                        await self._write(db, batch)
                     except (psycopg.Error, OSError) as error:
                         log.error("webhooks not kept: %s", type(error).__name__)
-                        for _, done in batch:
+                        for *_, done in batch:
                             if not done.done():
                                 done.set_exception(error)
                         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and db:
@@ -110,37 +155,60 @@ class Intake:
             if db is not None:
                 await db.close()
 
-    async def _insert(
-        self,
-        db: psycopg.AsyncConnection[tuple[object, ...]],
-        batch: list[tuple[NewEvent, asyncio.Future[None]]],
-    ) -> None:
-        events = [event for event, _ in batch]
+    async def _write(self, db: Db, batch: Sequence[Waiting]) -> None:
         try:
-            await db.execute(
-                INSERT,
-                [
-                    [e.carrier for e in events],
-                    [e.kind for e in events],
-                    [e.key for e in events],
-                    [e.attempt_id for e in events],
-                    [e.shard for e in events],
-                    [e.form for e in events],
-                ],
-            )
+            await self._into(db, batch)
+        except StillUnderWay as late:
+            for *_, done in batch:
+                if not done.done():
+                    done.set_exception(late)
+            return
         except psycopg.DataError:
             # One row that PostgreSQL cannot hold must not take its neighbours with it.
             if len(batch) == 1:
                 raise
             for one in batch:
                 try:
-                    await self._insert(db, [one])
+                    await self._write(db, [one])
                 except psycopg.DataError as error:
-                    one[1].set_exception(error)
+                    one[2].set_exception(error)
             return
-        for _, done in batch:
+        for *_, done in batch:
             if not done.done():
                 done.set_result(None)
+
+
+async def _insert(db: Db, batch: Sequence[Waiting]) -> None:
+    events = [event for event, *_ in batch]
+    await db.execute(
+        INSERT,
+        [
+            [e.carrier for e in events],
+            [e.kind for e in events],
+            [e.key for e in events],
+            [e.attempt_id for e in events],
+            [e.shard for e in events],
+            [e.form for e in events],
+        ],
+    )
+
+
+async def _obey(db: Db, batch: Sequence[Waiting]) -> None:
+    """Keep the events and obey them, in one transaction. Raises StillUnderWay where the lock is not to be had."""
+    texts = [said for _, said, _ in batch if said is not None]
+    for wait in (UNDER_WAY, None):
+        changes = Changes()
+        try:
+            async with db.transaction():
+                await _insert(db, batch)
+                await revoking.obey(db, texts, changes, wait=wait)
+                await outcomes.tell(db, changes)
+        except psycopg.errors.LockNotAvailable:
+            log.error("an opt-out waited for a text under way in vain")
+            continue
+        if wait is None:
+            raise StillUnderWay
+        return
 
 
 class Hooks:
@@ -193,7 +261,10 @@ class Hooks:
             log.warning("webhook refused: not signed by %s (%d so far)", name, self.forged)
             return 403
         event = _event(name, carrier, attempt, form, body)
-        return 200 if await self.intake.keep(event) else 503
+        said = None
+        if attempt is None and (text := carrier.read_text(form)) is not None:
+            said = revoking.said_by(carrier, text, datetime.now(UTC))
+        return 200 if await self.intake.keep(event, said) else 503
 
 
 def _event(

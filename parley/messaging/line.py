@@ -23,6 +23,8 @@ class Line:
     def __init__(self, purpose: str) -> None:
         self._purpose = purpose
         self._db: Db | None = None
+        # Counts the sessions: what one held (locks) is gone with it.
+        self.session = 0
 
     async def run(self, work: Callable[[Db], Awaitable[T]]) -> T:
         """Do `work` in one transaction, for as often as the connection is lost under it.
@@ -39,6 +41,7 @@ class Line:
                         row_factory=namedtuple_row,
                         connect_timeout=5,
                     )
+                    self.session += 1
                 async with self._db.transaction():
                     return await work(self._db)
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:

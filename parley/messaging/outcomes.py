@@ -202,12 +202,15 @@ async def _not_sent(db: Db, batch: Sequence[Outcome], changes: Changes) -> None:
             UPDATE messaging_message m
             SET state = 'queued', reason = a.words, code = a.code, changed_at = clock_timestamp()
             FROM a WHERE m.id = a.message_id AND m.state = 'sending'
-            RETURNING m.id, m.business_id, m.conversation_id, m.state, m.kind
+            RETURNING m.id, m.business_id, m.conversation_id, m.state, m.kind, m.why
         ), q AS (
-            INSERT INTO messaging_outbox (message_id, business_id, number_id, recipient, priority, run_at, tries, past)
+            INSERT INTO messaging_outbox
+                (message_id, business_id, number_id, recipient, priority, run_at, tries, past, confirms, closes_at)
             SELECT m.id, m.business_id, a.number_id, a.recipient,
                    CASE m.kind WHEN 'direct' THEN 0 WHEN 'transactional' THEN 1 ELSE 2 END,
-                   clock_timestamp() + a.wait * interval '1 second', a.try_number, false
+                   clock_timestamp() + a.wait * interval '1 second', a.try_number, false, m.why ? 'confirms',
+                   -- Marketing asks for its window anew.
+                   CASE m.kind WHEN 'marketing' THEN clock_timestamp() END
             FROM m JOIN a ON a.message_id = m.id
         )
         SELECT id, business_id, conversation_id, state FROM m

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import psycopg
 from django.utils import timezone
@@ -24,17 +24,17 @@ from parley.businesses.models import initials
 from parley.businesses.tenancy import new_id
 from parley.carriers.base import Carrier, Received
 from parley.clients.models import TINTS
-from parley.messaging import outcomes
+from parley.messaging import outcomes, revoking
 from parley.messaging.events import SHARDS
 from parley.messaging.later import defer
 from parley.messaging.line import Db, Line
 from parley.messaging.news import News, insert_news
 from parley.messaging.outcomes import Changes, Fact
 from parley.messaging.patience import Patience
-from parley.messaging.tasks import fetch_media, say_nobody_reads, write_if_unread
+from parley.messaging.tasks import fetch_media, say_nobody_reads, say_who_texts, write_if_unread
 from parley.numbers.texting import READS
-from parley.sms import optout
 from parley.sms.numbers import pretty
+from parley.sms.optout import wish
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ class Arrived:
     event_id: int
     text: Received
     at: datetime
+    carrier: Carrier
 
 
 class Receiving:
@@ -156,7 +157,7 @@ async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patienc
             text = carrier.read_text(form)
             if text is None:
                 raise Unreadable("it holds no text")
-            texts.append(Arrived(event.id, text, event.received_at))
+            texts.append(Arrived(event.id, text, event.received_at, carrier))
         else:
             receipt = carrier.read_receipt(form)
             if receipt is None:
@@ -189,6 +190,7 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: 
     A text from an unknown number makes a client that has only the number. A text that is here already (the same
     carrier id) changes nothing. Where nobody reads answers (the table "Which number"), no message is made.
     """
+    await _obey(db, texts, changes)
     meant = await _meant(db, {(arrived.text.recipient, arrived.text.sender) for arrived in texts})
     orphans, ours, unread = [], [], []
     for arrived in texts:
@@ -199,8 +201,6 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: 
             ours.append((arrived, number))
         else:
             unread.append((arrived, number))
-    if orphans:
-        await _stop_everywhere(db, [a for a in texts if a.event_id in orphans])
     if unread:
         await _answer_for(db, unread)
     if not ours:
@@ -249,7 +249,9 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: 
         return orphans
     await _expect_media(db, rows)
     assignees = await _touch_conversations(db, rows, patience)
-    await _opt_outs(db, [(client, arrived) for _, _, client, _, arrived in rows])
+    said = [(client, number, arrived) for _, number, client, _, arrived in rows]
+    await _evidently_text(db, said)
+    await _help(db, said)
     news = []
     for _, number, client, conversation, arrived in rows:
         changes.conversations[number.business_id].add(conversation)
@@ -294,35 +296,28 @@ async def _meant(db: Db, pairs: set[tuple[str, str]]) -> dict[tuple[str, str], A
     return {(row.ours, row.phone): row for row in await found.fetchall()}
 
 
-async def _stop_everywhere(db: Db, texts: Sequence[Arrived]) -> None:
-    """A STOP to a shared number by which the handset knows nobody: it must mean everybody who has the number."""
-    phones = sorted({a.text.sender for a in texts if optout.keyword(a.text.body) == "stop"})
-    if phones:
-        await db.execute(
-            """
-            UPDATE clients_client SET texting = 'stopped', texting_changed_at = clock_timestamp()
-            WHERE phone = ANY(%s) AND texting <> 'stopped' AND EXISTS (
-                SELECT 1 FROM numbers_phonenumber n
-                WHERE n.number = ANY(%s) AND n.business_id IS NULL AND n.released_at IS NULL)
-            """,
-            [phones, [a.text.recipient for a in texts]],
-        )
+async def _obey(db: Db, texts: Sequence[Arrived], changes: Changes) -> None:
+    """What the webhook has obeyed already is left alone; this is for texts that came another way."""
+    said = [revoking.said_by(arrived.carrier, arrived.text, arrived.at) for arrived in texts]
+    if wanted := [one for one in said if one]:
+        await revoking.obey(db, wanted, changes, wait=revoking.UNDER_WAY)
 
 
 async def _answer_for(db: Db, texts: Sequence[tuple[Arrived, Any]]) -> None:
-    """Where nobody reads: opt-out words are obeyed, and whoever wrote anything else is told, once a day each.
+    """Where nobody reads: whoever wrote anything but an opt-out is told so, once a day each.
 
     The words stay in the carrier's event. The conversation is not moved, opened or counted: nothing came into it.
     """
     clients = await _clients(db, {(number.business_id, arrived.text.sender) for arrived, number in texts})
     conversations = await _conversations(db, {client.id: client for client in clients.values()}, closed=True)
-    said = [(clients[number.business_id, arrived.text.sender], arrived) for arrived, number in texts]
-    await _opt_outs(db, said)
-    # Opt-out and help words are answered by the network or not at all (field.md 4.1).
+    said = [(clients[number.business_id, arrived.text.sender], number, arrived) for arrived, number in texts]
+    await _evidently_text(db, said)
+    await _help(db, said)
+    # Opt-out and help words have answers of their own, or the network's (field.md 4.1).
     tell = {
         conversations[client.id]: (client, number)
-        for (client, arrived), (_, number) in zip(said, texts, strict=True)
-        if number.answers and optout.keyword(arrived.text.body) is None
+        for client, number, arrived in said
+        if number.answers and ((asked := wish(arrived.text.body)) is None or asked.word == "YES")
     }
     if not tell:
         return
@@ -468,21 +463,35 @@ async def _touch_conversations(
     return {row.id: row.assignee_id for row in conversations}
 
 
-async def _opt_outs(db: Db, texts: Sequence[tuple[Any, Arrived]]) -> None:
-    """STOP and START are obeyed; and a number that texts us can evidently text."""
-    said: dict[UUID, str] = {}
-    for client, arrived in texts:
-        word = optout.keyword(arrived.text.body)
-        if word == "stop":
-            said[client.id] = "stopped"
-        elif word == "start" or (client.texting == "cannot" and client.id not in said):
-            said[client.id] = "ok"
-    if said:
-        await db.execute(
-            """
-            UPDATE clients_client c SET texting = s.texting, texting_changed_at = clock_timestamp()
-            FROM unnest(%s::uuid[], %s::text[]) AS s (id, texting)
-            WHERE c.id = s.id AND c.texting <> s.texting
-            """,
-            [list(said), list(said.values())],
-        )
+async def _evidently_text(db: Db, texts: Sequence[tuple[Any, Any, Arrived]]) -> None:
+    """A number that texts us can evidently text, whatever a carrier said of it."""
+    await db.execute(
+        """
+        UPDATE clients_handset h SET reach = '', misses = 0, changed_at = clock_timestamp()
+        FROM unnest(%s::uuid[], %s::text[]) AS w (business_id, phone)
+        WHERE h.business_id = w.business_id AND h.phone = w.phone AND (h.reach <> '' OR h.misses > 0)
+        """,
+        [[client.business_id for client, *_ in texts], [client.phone for client, *_ in texts]],
+    )
+
+
+async def _help(db: Db, texts: Sequence[tuple[Any, Any, Arrived]]) -> None:
+    """Who asks for help in a word that no network answers is told who texts them, and how to stop it.
+
+    Not who has opted out (field.md 4.1).
+    """
+    jobs = [
+        {
+            "business_id": str(client.business_id),
+            "client_id": str(client.id),
+            "number_id": str(number.id),
+            "key": str(uuid5(NAMESPACE_URL, f"{arrived.carrier.name}:{arrived.text.carrier_id}")),
+        }
+        for client, number, arrived in texts
+        if (asked := wish(arrived.text.body))
+        and asked.kind == "help"
+        and client.texting != "stopped"
+        and not arrived.carrier.answers(arrived.text.recipient, arrived.text.body)
+    ]
+    if jobs:
+        await defer(db, say_who_texts, jobs)

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta, tzinfo
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from parley.businesses.models import Business, Member
-from parley.clients.models import Client
+from parley.clients import consent
+from parley.clients.models import Client, Handset
 from parley.live.nudges import nudge, wake_texts
 from parley.messaging import routing
 from parley.messaging.models import Conversation, Lane, Message, Outbox
 from parley.numbers.models import PhoneNumber
 from parley.quota import ledger
-from parley.sms import segments
+from parley.sms import quiet_hours, segments
 from parley.sms.numbers import is_toll_free
 
 # Twilio takes 1,600 characters a message (carriers.md 1; error 21617).
 LONGEST_TEXT = 1600
+# A text that leaves in the last minute of a window may arrive after it.
+ROOM_TO_ARRIVE = timedelta(minutes=1)
 LONGEST_EMAIL = 100_000
 LONGEST_SUBJECT = 200
 
@@ -61,6 +66,9 @@ class Ready:
     body: str
     segments: int
     guaranteed: bool = True
+    handset: Handset | None = None
+    window: quiet_hours.Window | None = None
+    confirms: bool = False
 
 
 def why_no_texts(client: Client) -> str | None:
@@ -85,10 +93,12 @@ def check(
     subject: str = "",
     kind: Message.Kind = Message.Kind.DIRECT,
     answering: PhoneNumber | None = None,
+    confirms: bool = False,
 ) -> Ready:
     """Everything that can be the sender's fault. Raises CannotSend with the field and the words.
 
     `answering` is the number that the client wrote to, where an answer leaves from that one whatever else holds.
+    `confirms`: it is the one text that may follow an opt-out.
     """
     body = body.replace("\r\n", "\n").replace("\x00", "").strip()
     subject = " ".join(subject.replace("\x00", "").split())
@@ -110,8 +120,13 @@ def check(
         return Ready(channel, None, client.email, subject, body, 0)
     if channel != Message.Channel.SMS:
         raise CannotSend("channel", "Choose SMS or Email.")
-    if reason := why_no_texts(client):
+    if (reason := why_no_texts(client)) and not (confirms and client.texting == Client.Texting.STOPPED):
         raise CannotSend("channel", reason)
+    known = None
+    if kind != Message.Kind.DIRECT:
+        known = consent.handset(business, client.phone)
+        if (reason := _why_not_automatic(client, known, kind)) and not confirms:
+            raise CannotSend("channel", reason)
     if not body:
         raise CannotSend("body", "Write a message first.")
     if len(body) > LONGEST_TEXT:
@@ -127,8 +142,44 @@ def check(
             sender = routing.may_leave(business, kind, client.phone)
     except routing.NoNumber as none:
         raise CannotSend("channel", none.words, settings=none.settings) from None
-    count = segments.count(body).segments
-    return Ready(channel, sender.number, client.phone, subject, body, count, sender.guaranteed)
+    return Ready(
+        channel,
+        sender.number,
+        client.phone,
+        subject,
+        body,
+        segments.count(body).segments,
+        sender.guaranteed,
+        known,
+        _window(client) if kind == Message.Kind.MARKETING else None,
+        confirms,
+    )
+
+
+def _why_not_automatic(client: Client, known: Handset | None, kind: Message.Kind) -> str | None:
+    """What a client's card does not say, and a text that no member wrote must ask (rule R6's gate asks it again)."""
+    if known is not None and Handset.Service.DOUBTFUL in (known.service, known.marketing):
+        return f"{client.calls} may have opted out, and nobody has said yet what they meant."
+    if kind == Message.Kind.MARKETING and (known is None or known.marketing != Handset.Marketing.AGREED):
+        return f"{client.calls} has not agreed to marketing."
+    return None
+
+
+def place_of(client: Client) -> quiet_hours.Place:
+    """Where this client may be, as far as the business knows."""
+    return quiet_hours.Place(
+        number=client.phone,
+        zone=client.time_zone,
+        region=client.region,
+        postal_code=client.postal_code,
+    )
+
+
+def _window(client: Client) -> quiet_hours.Window:
+    try:
+        return quiet_hours.next_window(timezone.now() + ROOM_TO_ARRIVE, place_of(client))
+    except quiet_hours.NoWindow:
+        raise CannotSend("contact", NO_HOUR) from None
 
 
 def send(
@@ -177,26 +228,73 @@ def send_automatic(
     body: str,
     key: uuid.UUID,
     answering: PhoneNumber | None = None,
+    confirms: bool = False,
 ) -> Message:
     """Write and queue a text that no member wrote: transactional or marketing. Returns the message, `queued`.
 
     `key` names the event: a second call with it returns the first message. The conversation keeps its place, for
-    nobody has said anything in it. Raises CannotSend.
+    nobody has said anything in it. A text that may not be sent is written too, `canceled`, with why, so that whoever
+    looks for it finds the reason; it is not sent later. An answer (`answering`) that may not be sent is owed to
+    nobody, and raises CannotSend; so does a text to somebody without a number.
     """
     if first := business.messages.filter(client_key=key).first():
         return first
-    ready = check(business, client, channel=Message.Channel.SMS, body=body, kind=kind, answering=answering)
     try:
         with transaction.atomic():
+            ready = check(
+                business,
+                client,
+                channel=Message.Channel.SMS,
+                body=body,
+                kind=kind,
+                answering=answering,
+                confirms=confirms,
+            )
             return _write(business, client, ready, key, kind=kind, title=title, hold=answering is None)
     except CannotSend as refusal:
-        if refusal.buy:
-            ledger.refused(business)
-        raise
+        if answering is not None or not client.phone or not body.strip():
+            raise
+        return _write_unsent(business, client, kind, title, body, key, refusal)
     except IntegrityError:
         if first := business.messages.filter(client_key=key).first():
             return first
         raise
+
+
+@transaction.atomic
+def _write_unsent(
+    business: Business,
+    client: Client,
+    kind: Message.Kind,
+    title: str,
+    body: str,
+    key: uuid.UUID,
+    refusal: CannotSend,
+) -> Message:
+    now = timezone.now()
+    message, new = Message.objects.get_or_create(
+        business=business,
+        client_key=key,
+        defaults={
+            "conversation": conversation_with(client),
+            "direction": Message.Direction.OUT,
+            "channel": Message.Channel.SMS,
+            "kind": kind,
+            "title": title,
+            "body": body.strip()[:LONGEST_TEXT],
+            "state": Message.State.CANCELED,
+            "reason": refusal.words[:300],
+            "their_address": client.phone,
+            "why": {"refused": {"field": refusal.field, "words": refusal.words}},
+            "at": now,
+            "changed_at": now,
+        },
+    )
+    if new:
+        if refusal.buy:
+            ledger.refused(business)
+        nudge(business.id, [message.conversation_id])
+    return message
 
 
 def conversation_with(client: Client) -> Conversation:
@@ -243,14 +341,18 @@ def _write(
         their_address=ready.address,
         segments=ready.segments,
         client_key=client_key,
+        why=_basis(ready),
         at=now,
         changed_at=now,
     )
-    if number is not None:
+    waits = ready.window is not None and ready.window.opens_at > now
+    if ready.window is not None and waits:
+        message.reason = quiet_words(ready.window, business.zone)
+    if number is not None and not ready.confirms:
         _pay(business, message)
     message.save(force_insert=True)
     if number is not None:
-        queue(message, number)
+        queue(message, number, window=ready.window, confirms=ready.confirms)
     else:
         from parley.messaging.tasks import send_email
 
@@ -273,7 +375,52 @@ def _pay(business: Business, message: Message) -> None:
     }
 
 
-def queue(message: Message, number: PhoneNumber) -> None:
+def _basis(ready: Ready) -> dict[str, Any]:
+    """What was decided by `check`, and by which rows: see `why`."""
+    why: dict[str, Any] = {"confirms": True} if ready.confirms else {}
+    if ready.handset is not None:
+        line = ready.handset.marketing_by if ready.window else ready.handset.service_by
+        why["consent"] = {
+            "service": ready.handset.service,
+            "marketing": ready.handset.marketing,
+            "line": line,
+        }
+    if ready.window is not None:
+        why["quiet"] = quiet_facts(ready.window)
+    return why
+
+
+def quiet_facts(window: quiet_hours.Window) -> dict[str, Any]:
+    """A window as `Message.why` keeps it."""
+    return {
+        "opens_at": window.opens_at.isoformat(),
+        "closes_at": window.closes_at.isoformat(),
+        "zones": sorted(window.zones),
+        "basis": window.basis,
+        "rule": window.rule,
+    }
+
+
+NO_HOUR = (
+    "There is no hour at which marketing may reach them: their number says too little of where they are. "
+    "Add their state or ZIP code."
+)
+
+
+def quiet_words(window: quiet_hours.Window, zone: tzinfo) -> str:
+    """Why a text waits for its window; times as the business's clock shows them."""
+    opens = window.opens_at.astimezone(zone)
+    when = f"{opens:%a} {opens.hour % 12 or 12}:{opens:%M} {opens:%p}"
+    return f"It is too early or too late where they are ({window.rule}). It goes out {when} your time."
+
+
+def queue(
+    message: Message,
+    number: PhoneNumber,
+    *,
+    window: quiet_hours.Window | None = None,
+    confirms: bool = False,
+) -> None:
     """Put a queued text into its number's lane, within the caller's transaction."""
     Lane.objects.get_or_create(number=number, defaults={"next_at": message.at})
     Outbox.objects.create(
@@ -282,7 +429,9 @@ def queue(message: Message, number: PhoneNumber) -> None:
         number=number,
         recipient=message.their_address,
         priority=PRIORITY[Message.Kind(message.kind)],
-        run_at=message.at,
+        run_at=max(message.at, window.opens_at) if window else message.at,
+        closes_at=window.closes_at if window else None,
+        confirms=confirms,
     )
     wake_texts()
 

@@ -14,8 +14,9 @@ from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
 from parley.businesses.models import Business
+from parley.clients.models import Client
 from parley.live.nudges import nudge
-from parley.messaging import attachments, sending, unread
+from parley.messaging import attachments, revoking, sending, unread, words
 from parley.messaging.models import Message
 from parley.messaging.patience import patience
 from parley.notifications import mail
@@ -74,19 +75,62 @@ def say_nobody_reads(business_id: str, client_id: str, number_id: str, key: str)
     """Tell a client who answered that nobody reads answers, from the number they wrote to."""
     business = Business.objects.select_related("plan").get(pk=business_id)
     client = business.clients.get(pk=client_id)
+    _say(business, client, number_id, key, NOBODY_READS, business.auto_reply_words)
+
+
+def _say(
+    business: Business,
+    client: Client,
+    number_id: str,
+    key: str,
+    title: str,
+    body: str,
+    *,
+    confirms: bool = False,
+) -> None:
     try:
         sending.send_automatic(
             business,
             client,
             kind=Message.Kind.TRANSACTIONAL,
-            title=NOBODY_READS,
-            body=business.auto_reply_words,
+            title=title,
+            body=body,
             key=uuid.UUID(key),
             answering=PhoneNumber.objects.get(pk=number_id, released_at=None),
+            confirms=confirms,
         )
     except (sending.CannotSend, PhoneNumber.DoesNotExist):
         # They have stopped texts since, or texting was switched off, or the number is gone: nothing is owed.
         return
+
+
+OPTED_OUT = "Opt-out confirmation"
+HELP = "Help"
+
+
+@app.task(queue="texts", retry=RetryStrategy(max_attempts=10, exponential_wait=2))
+def confirm_opt_out(business_id: str, phone: str, number_id: str, key: str) -> None:
+    """Tell who opted out that they have, from the number they wrote to: once, and it is the last they get."""
+    business = Business.objects.select_related("plan").get(pk=business_id)
+    # This may come before the text itself is read, which makes the card of somebody unknown.
+    client, _ = business.clients.get_or_create(business=business, phone=phone)
+    if client.texting != Client.Texting.STOPPED:
+        return  # they have started again since
+    _say(business, client, number_id, key, OPTED_OUT, words.opted_out(business.name), confirms=True)
+
+
+@app.task(queue="texts", retry=RetryStrategy(max_attempts=10, exponential_wait=2))
+def say_who_texts(business_id: str, client_id: str, number_id: str, key: str) -> None:
+    """Answer HELP where no network does."""
+    business = Business.objects.select_related("plan").get(pk=business_id)
+    client = business.clients.get(pk=client_id)
+    _say(business, client, number_id, key, HELP, words.help_words(business.name, business.email))
+
+
+@app.task(queue="texts", retry=RetryStrategy(max_attempts=10, exponential_wait=2))
+def end_doubt(business_id: str, phone: str) -> None:
+    """Nobody said what a client meant: it was an opt-out."""
+    revoking.end_doubt(Business.objects.get(pk=business_id), phone)
 
 
 class MediaWaits(Exception):

@@ -313,16 +313,18 @@ def _watch(business: Business, now: After) -> None:
         reloading.notice(business.id)
 
 
+@transaction.atomic
 def refused(business: Business) -> None:
     """An automatic text was not sent for want of texts: it is counted for the month, and managers are told once.
 
-    Called after the transaction that would have sent it.
+    Called with what remains of it, not in the transaction that would have sent it: that one was rolled back.
     """
-    with transaction.atomic():
-        balance(business)
-        counted = "UPDATE quota_balance SET refused = refused + 1 WHERE business_id = %(business)s RETURNING refused"
-        if _row(counted, {"business": business.id})[0] == 1:
-            _tell(business, "gone")
+    balance(business)
+    counted = (
+        "UPDATE quota_balance SET refused = refused + 1 WHERE business_id = %(business)s RETURNING refused"
+    )
+    if _row(counted, {"business": business.id})[0] == 1:
+        _tell(business, "gone")
 
 
 def _tell(business: Business, level: Level) -> None:

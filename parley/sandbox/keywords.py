@@ -20,8 +20,8 @@ class Reaction:
     words: str
 
 
-_STOP = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
-_LONG_CODE_STOP = _STOP | {"REVOKE", "OPTOUT"}
+_STOP = frozenset({"STOP"})
+_LONG_CODE_STOP = _STOP | {"STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"}
 _START = frozenset({"START", "UNSTOP"})
 _LONG_CODE_START = _START | {"YES"}
 _HELP = frozenset({"HELP", "INFO"})

@@ -13,7 +13,7 @@ from typing import Literal
 
 import phonenumbers
 
-from parley.sms import places
+from parley.sms import places, regions
 
 Country = Literal["US", "CA"]
 
@@ -102,6 +102,23 @@ def country(number: str) -> Country | None:
     return "CA" if area in places.CANADA else "US"
 
 
+def zones(number: str) -> frozenset[str]:
+    """The IANA zones in which the owner of `number` may be, if they are where it was given out.
+
+    An area code may have several: libphonenumber's, for every exchange of it, and those of `regions.SPLIT`.
+    A code without a place (toll-free, 600) may be anywhere that Parley texts.
+    """
+    area = _area(number)
+    if area is None or area in places.ELSEWHERE:
+        return _elsewhere(number)
+    return _zones_of_area(area)
+
+
+def area_code(number: str) -> str:
+    """The three digits behind +1; empty if `number` is not North American."""
+    return _area(number) or ""
+
+
 def is_toll_free(number: str) -> bool:
     """Is it a North American toll-free number? They belong to no country."""
     return _area(number) in places.TOLL_FREE
@@ -148,6 +165,39 @@ def _refuse_area(area: str, example: str) -> None:
 
 
 @cache
+def _zones_of_area(area: str) -> frozenset[str]:
+    if area not in regions.AREAS:
+        homes = {"CA"} if area in places.CANADA else {"US", "CA"}
+        return frozenset().union(*(r.zones for r in regions.REGIONS.values() if r.country in homes))
+    told = _told_by_library().get(area, frozenset()) | regions.SPLIT.get(area, frozenset())
+    return told or frozenset().union(*(regions.REGIONS[code].zones for code in regions.AREAS[area]))
+
+
+@cache
+def _told_by_library() -> dict[str, frozenset[str]]:
+    """All zones of all exchanges of each area code; the library itself tells those of one number."""
+    from phonenumbers.tzdata import TIMEZONE_DATA  # large, and seldom asked for
+
+    told: dict[str, frozenset[str]] = {}
+    for prefix, zones in TIMEZONE_DATA.items():
+        if prefix.startswith("1") and len(prefix) >= 4:
+            told[prefix[1:4]] = told.get(prefix[1:4], frozenset()).union(zones)
+    return told
+
+
+def _elsewhere(number: str) -> frozenset[str]:
+    from phonenumbers.timezone import time_zones_for_number
+
+    try:
+        told = time_zones_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return frozenset()
+    return frozenset(told) - {"Etc/Unknown"}
+
+
+@cache
 def _in_use(area: str) -> bool:
+    if area in regions.AREAS:
+        return True
     # Asked with a harmless rest, because the library calls 555-01xx invalid.
     return bool(phonenumbers.is_valid_number(phonenumbers.PhoneNumber(1, int(f"{area}2345678"))))

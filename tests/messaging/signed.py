@@ -10,7 +10,11 @@ from uuid import uuid4
 
 from twilio.request_validator import RequestValidator
 
+from parley.carriers.twilio import Twilio
 from tests.world import World
+
+# A carrier that is only asked for facts; nothing is sent by it.
+TWILIO = Twilio("AC" + "0" * 32, "secret")
 
 
 def sid(letters: str = "SM") -> str:

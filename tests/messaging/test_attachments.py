@@ -24,7 +24,7 @@ from parley.messaging.outcomes import Changes
 from parley.messaging.patience import Patience
 from parley.messaging.receiving import Arrived, receive
 from parley.messaging.tasks import AN_HOUR, fetch_media
-from tests.messaging.signed import post, text_form
+from tests.messaging.signed import TWILIO, post, text_form
 from tests.people import House
 from tests.waiting import until
 from tests.world import World
@@ -175,7 +175,9 @@ def test_the_database_holds_it_to_its_size(juniper: House) -> None:
 
 async def test_text_picture_and_job_are_one_transaction(line: Line, house_of_line: House) -> None:
     texts = [
-        Arrived(n, Received(f"MM{n}", MAYA, house_of_line.number.number, "", pictures), timezone.now())
+        Arrived(
+            n, Received(f"MM{n}", MAYA, house_of_line.number.number, "", pictures), timezone.now(), TWILIO
+        )
         for n, pictures in enumerate([(), (Media("https://x.example/1", "image/png"),) * 3])
     ]
 

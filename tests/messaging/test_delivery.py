@@ -150,7 +150,7 @@ async def test_a_number_keeps_its_pace(juniper: House, line: Line) -> None:
 
 async def test_direct_texts_go_ahead_of_others(juniper: House, line: Line) -> None:
     messages = await sync_to_async(write)(juniper, *many(3))
-    await Outbox.objects.filter(message=messages[0]).aupdate(priority=2)
+    await Outbox.objects.filter(message=messages[0]).aupdate(priority=1)
     assert [text.body for text in await take(line)] == ["Text 1", "Text 2", "Text 0"]
 
 

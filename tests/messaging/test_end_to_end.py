@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from parley.clients.models import Handset
 from parley.messaging.models import Conversation, Message
 from parley.messaging.sending import send
 from parley.notifications.models import Notification
@@ -77,8 +78,8 @@ def test_a_stop_is_answered_by_the_network_and_later_texts_are_refused(world: Wo
     client.refresh_from_db()
     assert client.texting == "stopped"
     # The network holds the block itself: even a text that slipped past us is refused, and we take its word.
-    client.texting = "ok"
-    client.save(update_fields=["texting"])
+    Handset.objects.update(service="", marketing="")
+    client.refresh_from_db()
     send(juniper.owner, client, channel="sms", body="Still there?")
     until(lambda: state("Still there?") == "failed", what="the refusal")
     assert Message.objects.get(body="Still there?").code == "21610"

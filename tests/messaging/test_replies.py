@@ -23,12 +23,14 @@ from parley.messaging.receiving import Arrived
 from parley.messaging.tasks import say_nobody_reads
 from parley.notifications.models import Notification
 from parley.numbers.models import PhoneNumber, Registration
+from tests.messaging.signed import TWILIO
 from tests.messaging.test_routing import shared
 from tests.people import House
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MAYA, OWN, SYSTEM, CAMPAIGN = "+15035550118", "+18555550142", "+18885550101", "+18445550110"
+
 
 Answer = Callable[..., Any]
 
@@ -39,7 +41,7 @@ def answer(line: Line) -> Answer:
 
     async def answer(body: str, to: str = OWN, sender: str = MAYA) -> list[int]:
         text = Received(carrier_id=f"SM{uuid4().hex}", sender=sender, recipient=to, body=body)
-        arrived = Arrived(7, text, datetime.now(UTC))
+        arrived = Arrived(7, text, datetime.now(UTC), TWILIO)
         return await line.run(lambda db: receiving.receive(db, [arrived], Changes(), Patience()))
 
     return answer

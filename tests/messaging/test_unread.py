@@ -22,6 +22,7 @@ from parley.messaging.patience import Patience
 from parley.messaging.receiving import Arrived, receive
 from parley.messaging.tasks import write_if_unread
 from parley.notifications.models import Letter, Notification, PushSubscription
+from tests.messaging.signed import TWILIO
 from tests.notifications.conftest import postbox, push_world, work  # noqa: F401
 from tests.people import House
 
@@ -39,7 +40,7 @@ async def house(line: Line, juniper: House) -> House:
 
 def comes(house: House, *texts: tuple[str, str]) -> list[Arrived]:
     return [
-        Arrived(n, Received(f"SM{new()}", sender, house.number.number, body, ()), timezone.now())
+        Arrived(n, Received(f"SM{new()}", sender, house.number.number, body, ()), timezone.now(), TWILIO)
         for n, (sender, body) in enumerate(texts)
     ]
 

@@ -130,11 +130,14 @@ def test_the_month_turns_in_the_businesss_zone(juniper: House) -> None:
         assert add_up(juniper.business) == (3, 4)
     with time_machine.travel(FIRST_MINUTE, tick=False):
         assert ledger.seen(juniper.business).left == 14
-        spend(juniper.business, 11)
+        # Last month's would have been enough for this one.
+        spend(juniper.business, 6)
+        assert add_up(juniper.business) == (4, 4)
+        spend(juniper.business, 5)
         assert add_up(juniper.business) == (0, 3)
         known = ledger.balance(juniper.business)
     assert (str(known.month), known.allowance, known.used) == ("2026-12-01", 10, 11)
-    assert kinds(juniper.business) == ["month", "given", "spent", "lapsed", "month", "spent"]
+    assert kinds(juniper.business) == ["month", "given", "spent", "lapsed", "month", "spent", "spent"]
     with time_machine.travel(LAST_MINUTE, tick=False):
         # A business that moves west goes on in the month that it has.
         spend(juniper.business, 3)
@@ -224,6 +227,7 @@ def test_a_refund_that_waits_while_the_month_turns_counts_for_the_new_month() ->
         known = ledger.balance(house.business)
     assert (known.monthly, known.used) == (3, 0)
     assert add_up(house.business) == (3, 0)
+    assert kinds(house.business)[-1] == "refund"
 
 
 def _somebody_waits() -> bool:

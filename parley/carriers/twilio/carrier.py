@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
@@ -24,9 +24,10 @@ from parley.carriers.base import (
     Unavailable,
     Verification,
 )
-from parley.carriers.twilio import media, signature, verification, webhooks
+from parley.carriers.twilio import keywords, media, signature, verification, webhooks
 from parley.carriers.twilio.http import Form, Http
 from parley.carriers.twilio.webhooks import SID, clean, moment, receipt_status, whole
+from parley.sms.numbers import is_toll_free
 
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
 _NUMBER = re.compile(r"PN[0-9a-fA-F]{32}")
@@ -85,7 +86,7 @@ class Twilio:
         self._shared_keys = dict(shared_keys or {})
         self._http = Http(account_sid, auth_token, timeout=timeout, connections=connections)
 
-    async def send(self, text: Outgoing) -> Accepted:
+    async def send(self, text: Outgoing, written: Callable[[], None] = lambda: None) -> Accepted:
         """Hand one text over. Raises NotSent, Paused, Refused or Doubt. Twilio has no key to make it safe to
         repeat, so nothing here ever repeats it.
         """
@@ -95,7 +96,7 @@ class Twilio:
         form += [("MediaUrl", url) for url in text.media_urls]
         if text.validity_seconds is not None:
             form.append(("ValidityPeriod", str(min(max(text.validity_seconds, 1), _LONGEST_VALIDITY))))
-        answer = await self._http.post(self._messages, form)
+        answer = await self._http.post(self._messages, form, written)
         sid = answer.get("sid")
         if not (isinstance(sid, str) and SID.fullmatch(sid)):
             raise Doubt(
@@ -147,6 +148,14 @@ class Twilio:
         `form` is what was posted, blank and unknown fields too; `body` only for what is not a form.
         """
         return signature.authentic(self._auth_token, self._shared_keys, url, headers, form, body)
+
+    def answers(self, number: str, body: str) -> bool:
+        """Does Twilio or the network itself answer whoever texts this keyword to our number?"""
+        return keywords.answered(body, toll_free=is_toll_free(number))
+
+    def blocks(self, number: str, body: str) -> bool:
+        """Is our number blocked for whoever texts this to it?"""
+        return keywords.blocks(body, toll_free=is_toll_free(number))
 
     def read_text(self, form: Sequence[tuple[str, str]]) -> Received | None:
         """The text that an inbound webhook states; None if it states none."""

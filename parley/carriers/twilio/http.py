@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -43,9 +44,13 @@ class Http:
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: URL, form: Form) -> dict[str, Any]:
-        """Have something done. Raises NotSent, Paused, Refused or Doubt."""
-        status, retry_after, raw = await self._act("POST", url, urlencode(form, errors="replace").encode())
+    async def post(self, url: URL, form: Form, written: Callable[[], None] | None = None) -> dict[str, Any]:
+        """Have something done. Raises NotSent, Paused, Refused or Doubt.
+
+        `written` is called when all of the request has been handed to the network.
+        """
+        body = urlencode(form, errors="replace").encode()
+        status, retry_after, raw = await self._act("POST", url, body, written)
         said = _parsed(raw)
         if 200 <= status < 300 and said is not None:
             return said
@@ -78,11 +83,18 @@ class Http:
             await self._session.close()
             self._session = None
 
-    async def _act(self, method: str, url: URL, body: bytes | None) -> tuple[int, str | None, bytes]:
+    async def _act(
+        self, method: str, url: URL, body: bytes | None, written: Callable[[], None] | None = None
+    ) -> tuple[int, str | None, bytes]:
         # A redirect is not followed: the library would hand the text and our credentials to another address.
         try:
             async with self._open().request(
-                method, url, data=body, headers=_FORM if body else None, allow_redirects=False
+                method,
+                url,
+                data=body,
+                headers=_FORM if body else None,
+                allow_redirects=False,
+                trace_request_ctx=written,
             ) as answer:
                 return answer.status, answer.headers.get("Retry-After"), await _read(answer)
         except _UNCONNECTED as error:
@@ -97,8 +109,18 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"Authorization": self.authorization, "Accept": "application/json"},
                 timeout=self.timeout,
+                trace_configs=[_WHEN_WRITTEN],
             )
         return self._session
+
+
+async def _written(_: object, context: SimpleNamespace, __: object) -> None:
+    if context.trace_request_ctx is not None:
+        context.trace_request_ctx()
+
+
+_WHEN_WRITTEN = aiohttp.TraceConfig()
+_WHEN_WRITTEN.on_request_chunk_sent.append(_written)
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

@@ -1,0 +1,142 @@
+"""Opt-outs that race a running send: once a STOP has its 200, does a request for that client still begin?
+
+    python faults/stops.py [--texts 2000] [--stops 300] [--pace 20] [--seed 1]
+
+Real processes (`parley web`, `parley texts`) and the sandbox on a database of its own. The send is queued before
+it starts; STOPs come as signed webhooks at random moments of it. Judged by the sandbox's truth log. Prints one JSON
+line: `let_in` is the count of requests that the carrier took after the 200, `lost` those that were neither taken nor
+canceled, `misshown` those shown otherwise than they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+
+def race(world: Any, house: Any, *, texts: int, stops: int, seed: int) -> dict[str, Any]:
+    """Queue `texts` over twice as many clients as stop, start the loops, and let `stops` of the clients opt out."""
+    from django.db import connections
+
+    from parley.messaging.models import Message
+    from parley.messaging.sending import send
+    from tests.messaging.signed import post, text_form
+    from tests.waiting import until
+
+    dice = random.Random(seed)
+    clients = [house.client("C", str(n), phone=f"+1503{2000000 + n}") for n in range(2 * stops)]
+    for n in range(texts):
+        send(house.owner, clients[n % len(clients)], channel="sms", body=f"Text {n}")
+    began = time.monotonic()
+    world.start("texts")
+    answered: dict[str, float] = {}
+    refused: Counter[int] = Counter()
+    going = threading.Event()
+
+    def stop(phone: str) -> None:
+        going.wait()
+        try:
+            # At a random moment of the send: when so many of its texts have left.
+            due = dice.randrange(texts)
+            until(lambda: left() >= due or not queued(), 600, what="the send")
+            status = post(world, "/hooks/twilio/text", text_form(world, phone, house.number.number, "STOP"))
+            if status == 200:
+                answered[phone] = time.time()
+            refused[status] += 1
+        finally:
+            connections.close_all()
+
+    def left() -> int:
+        return Message.objects.exclude(state__in=["queued", "canceled"]).count()
+
+    def queued() -> bool:
+        return Message.objects.filter(state="queued").exists()
+
+    with ThreadPoolExecutor(16) as pool:
+        asked = [pool.submit(stop, client.phone) for client in dice.sample(clients, stops)]
+        going.set()
+        for one in asked:
+            one.result()
+    until(lambda: not Message.objects.filter(state__in=["queued", "sending", "unknown"]).exists(), 600)
+    until(lambda: not Message.objects.filter(state__in=["accepted", "sent"]).exists(), 60)
+    truth = [row for row in world.truth() if row["direction"].startswith("outbound")]
+    taken = Counter(row["body"] for row in truth)
+    shown = dict(Message.objects.filter(direction="out").values_list("body", "state"))
+    return {
+        "fault": "stops",
+        "seed": seed,
+        "tried": texts,
+        "stops": stops,
+        "answers": dict(refused),
+        "canceled": sum(state == "canceled" for state in shown.values()),
+        "let_in": sum(row["to"] in answered and row["accepted_at"] > answered[row["to"]] for row in truth),
+        "lost": sum(body not in taken and state != "canceled" for body, state in shown.items()),
+        "duplicated": sum(count - 1 for count in taken.values()),
+        "misshown": sum((body in taken) == (state == "canceled") for body, state in shown.items()),
+        "secs": round(time.monotonic() - began, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--texts", type=int, default=2_000)
+    parser.add_argument("--stops", type=int, default=300)
+    parser.add_argument("--pace", type=float, default=20, help="segments a second; 0: as fast as it goes")
+    parser.add_argument("--seed", type=int, default=1)
+    wish = parser.parse_args()
+
+    from parley.config.embedded_postgres import EmbeddedPostgres
+
+    with (
+        tempfile.TemporaryDirectory(prefix="parley-fault-") as folder,
+        EmbeddedPostgres(Path(folder) / "postgres", fast=True) as server,
+    ):
+        os.environ |= {
+            "DATABASE_URL": server.url,
+            "PARLEY_DATA": folder,
+            "PARLEY_SECRET_KEY": "only-for-this-run-and-known-to-everybody",
+            "PARLEY_DEMO": "1",
+            "DJANGO_SETTINGS_MODULE": "parley.config.settings",
+        }
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from django.db import connections
+
+        from parley.quota.ledger import balance
+        from parley.quota.models import Balance
+        from tests.people import make_house
+        from tests.world import a_world
+
+        call_command("migrate", verbosity=0)
+        with a_world(Path(folder), "sandbox", "web") as world:
+            house = make_house()
+            balance(house.business)
+            Balance.objects.update(bought=10 * wish.texts)
+            house.number.pace = wish.pace
+            house.number.save()
+            world.add_number(house.number.number)
+            world.weather(delivery_seconds=[0.05, 0.4])
+            result = race(world, house, texts=wish.texts, stops=wish.stops, seed=wish.seed)
+        machine = {"cores": os.cpu_count(), "python": platform.python_version(), "arch": platform.machine()}
+        print(json.dumps(result | {"pace": wish.pace, "machine": machine}))
+        connections.close_all()
+
+
+if __name__ == "__main__":
+    main()
