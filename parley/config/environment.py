@@ -72,6 +72,9 @@ class Environment:
     twilio_api_url: str
     twilio_account_sid: str
     twilio_auth_token: str = field(repr=False)
+    stripe_key: str = field(repr=False)
+    stripe_webhook_secret: str = field(repr=False)
+    stripe_url: str
     sandbox_url: str | None
 
     @property
@@ -112,6 +115,7 @@ class Environment:
             twilio_api_url=read.one("PARLEY_TWILIO_API_URL", _origin, "https://api.twilio.com"),
             twilio_account_sid=read.text("PARLEY_TWILIO_ACCOUNT_SID", ""),
             twilio_auth_token=read.text("PARLEY_TWILIO_AUTH_TOKEN", ""),
+            **_stripe(read),
             sandbox_url=read.one("PARLEY_SANDBOX_URL", _origin, None),
         )
 
@@ -140,6 +144,17 @@ class _Reader:
 
     def text(self, name: str, default: T) -> str | T:
         return self._variables.get(name, "").strip() or default
+
+
+def _stripe(read: _Reader) -> Mapping[str, str]:
+    key = read.secret("PARLEY_STRIPE_KEY", _after("sk_", "rk_"), "")
+    secret = read.secret("PARLEY_STRIPE_WEBHOOK_SECRET", _after("whsec_"), "")
+    # With one of the two, money would be taken and no texts given for it.
+    for name, value in (("PARLEY_STRIPE_KEY", key), ("PARLEY_STRIPE_WEBHOOK_SECRET", secret)):
+        if not value and (key or secret):
+            raise BadEnvironment(name, "is missing: payments need the key and the webhook secret")
+    url = read.one("PARLEY_STRIPE_URL", _origin, "https://api.stripe.com")
+    return {"stripe_key": key, "stripe_webhook_secret": secret, "stripe_url": url}
 
 
 def _yes_no(value: str) -> bool:
@@ -175,6 +190,15 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
         if value.lower() not in words:
             raise ValueError(f"must be one of {', '.join(words)}")
         return value.lower()
+
+    return parse
+
+
+def _after(*beginnings: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if not value.startswith(beginnings):
+            raise ValueError(f"must start with {' or '.join(beginnings)}")
+        return value
 
     return parse
 

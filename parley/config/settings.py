@@ -181,6 +181,11 @@ TWILIO = {
 if env.twilio_api_url != "https://api.twilio.com":
     # The sandbox stands in for all of Twilio's hosts: none of them may be called by accident.
     TWILIO |= dict.fromkeys(("api_url", "messaging_url", "lookups_url"), env.twilio_api_url)
+STRIPE = {
+    "key": env.stripe_key,
+    "webhook_secret": env.stripe_webhook_secret,
+    "url": env.stripe_url,
+}
 # Every wait of the two roads is multiplied by this; below 1 only where a test has no minutes to spend.
 PATIENCE = env.patience
 CALL_TIMEOUT = 20.0 * PATIENCE
@@ -217,5 +222,7 @@ LOGGING = {
         "aiohttp": {"level": "WARNING"},
         # It would log the addresses of pushes, which are secrets.
         "urllib3": {"level": "WARNING"},
+        # It would log what is asked of it: who pays, and how much.
+        "stripe": {"level": "WARNING"},
     },
 }

@@ -54,7 +54,7 @@ def variables(env: Environment) -> Mapping[str, str]:
         "PARLEY_PUBLIC_URL": env.public_url,
     }
     if env.demo:
-        from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN
+        from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN, PAYMENT_KEY, WEBHOOK_SECRET
 
         given |= {
             "PARLEY_DEMO": "1",
@@ -66,6 +66,9 @@ def variables(env: Environment) -> Mapping[str, str]:
             "PARLEY_TWILIO_API_URL": _sandbox(env),
             "PARLEY_TWILIO_ACCOUNT_SID": ACCOUNT_SID,
             "PARLEY_TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+            "PARLEY_STRIPE_URL": _sandbox(env),
+            "PARLEY_STRIPE_KEY": PAYMENT_KEY,
+            "PARLEY_STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "PARLEY_SMTP_HOST": _reached_at(env.bind).strip("[]"),
             "PARLEY_SMTP_PORT": str(env.smtp_port),
             "PARLEY_SMTP_SECURITY": "none",

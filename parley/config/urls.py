@@ -12,5 +12,6 @@ urlpatterns = [
     path("", include("parley.clients.urls")),
     path("", include("parley.notifications.urls")),
     path("", include("parley.numbers.urls")),
+    path("", include("parley.quota.buying_urls")),
     path("", include("parley.quota.urls")),
 ]

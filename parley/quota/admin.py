@@ -1,4 +1,6 @@
-"""What the back office shows of this room: the ledger, to which the operator can add texts that it gives."""
+"""What the back office shows of this room: the ledger, to which the operator can add texts that it gives; the packs
+that it sells, and their orders.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from django.http import HttpRequest
 
 from parley.businesses.office import office
 from parley.quota import ledger
-from parley.quota.models import Entry
+from parley.quota.models import Entry, Order, Pack
 
 # Nobody turns more pages than these lines fill, and counting on would read every row.
 COUNTED = 10_000
@@ -79,4 +81,50 @@ class EntryAdmin(admin.ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Entry | None = None) -> bool:
+        return False
+
+
+@admin.register(Pack, site=office)
+class PackAdmin(admin.ModelAdmin):
+    """Prices are in US cents. What was ordered keeps its price; a pack that is not offered any more can stay."""
+
+    list_display = ("code", "texts", "price", "each", "position", "offered")
+    fields = ("code", "texts", "cents", "position", "offered")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Pack | None = None) -> tuple[str, ...]:
+        return ("code",) if obj else ()
+
+
+@admin.register(Order, site=office)
+class OrderAdmin(admin.ModelAdmin):
+    """Shown, never changed: an order is settled by the payment provider alone."""
+
+    list_display = ("created_at", "business", "texts", "price", "state", "automatic", "by_name")
+    list_filter = ("state", "automatic")
+    list_select_related = ("business",)
+    search_fields = ("id", "provider_id", "business__name")
+    ordering = ("-created_at",)
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    fields = readonly_fields = (
+        "business",
+        "texts",
+        "price",
+        "state",
+        "automatic",
+        "keep_card",
+        "provider_id",
+        "by_name",
+        "trouble",
+        "created_at",
+        "settled_at",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
 from parley.businesses.models import Business
 from parley.businesses.tenancy import BusinessOwned, TenantKey, tenant_target
+
+
+def dollars(cents: int) -> str:
+    """$1,250.00"""
+    return f"${cents / 100:,.2f}"
 
 
 class Balance(models.Model):
@@ -122,8 +128,12 @@ class Pack(models.Model):
     """Texts that can be bought. Packs are the operator's data: the back office changes them."""
 
     code = models.SlugField(primary_key=True, max_length=20)
-    texts = models.PositiveIntegerField(help_text="Segments.")
-    cents = models.PositiveIntegerField(help_text="Price in US cents.")
+    texts = models.PositiveIntegerField(help_text="Segments.", validators=[MinValueValidator(1)])
+    # https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts: half a dollar is the least.
+    cents = models.PositiveIntegerField(
+        help_text="Price in US cents, 50 or more.",
+        validators=[MinValueValidator(50), MaxValueValidator(99_999_999)],
+    )
     position = models.PositiveSmallIntegerField(default=0)
     offered = models.BooleanField(default=True)
 
@@ -131,7 +141,16 @@ class Pack(models.Model):
         ordering = ["position", "code"]
 
     def __str__(self) -> str:
-        return f"{self.texts:,} texts for ${self.cents / 100:,.2f}"
+        return f"{self.texts:,} texts for {self.price}"
+
+    @property
+    def price(self) -> str:
+        return dollars(self.cents)
+
+    @property
+    def each(self) -> str:
+        """What one text costs: 2.8¢."""
+        return f"{self.cents / self.texts:.2f}".rstrip("0").rstrip(".") + "¢"
 
 
 class Order(BusinessOwned):
@@ -163,8 +182,20 @@ class Order(BusinessOwned):
             models.UniqueConstraint(
                 fields=["provider_id"], condition=~Q(provider_id=""), name="order_once_per_payment"
             ),
+            # Whatever runs beside it: one need is never charged twice.
+            models.UniqueConstraint(
+                fields=["business"], condition=Q(automatic=True, state="open"), name="order_one_open_reload"
+            ),
         ]
-        indexes = [models.Index("business", models.F("created_at").desc(), name="orders_of_business")]
+        indexes = [
+            models.Index("business", models.F("created_at").desc(), name="orders_of_business"),
+            # The hourly look at what nobody told us of.
+            models.Index(fields=["created_at"], condition=Q(state="open"), name="orders_open"),
+        ]
 
     def __str__(self) -> str:
         return f"Order {self.id}"
+
+    @property
+    def price(self) -> str:
+        return dollars(self.cents)

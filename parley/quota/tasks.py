@@ -9,7 +9,17 @@ from typing import cast
 from procrastinate.contrib.django import app
 
 from parley.businesses.models import Business
-from parley.quota import ledger, news
+from parley.quota import buying, ledger, news
+from parley.quota.reloading import forget_card, keep_card, reload_texts
+
+__all__ = [
+    "begin_months",
+    "forget_card",
+    "keep_card",
+    "reload_texts",
+    "settle_open_orders",
+    "tell_of_texts",
+]
 
 
 @app.periodic(cron="3 * * * *")
@@ -25,3 +35,10 @@ def tell_of_texts(business_id: str, level: str, month: str) -> None:
     business = Business.objects.select_related("plan").filter(pk=uuid.UUID(business_id)).first()
     if business is not None:
         news.tell(business, cast(ledger.Level, level), date.fromisoformat(month))
+
+
+@app.periodic(cron="11 * * * *")
+@app.task(name="settle_open_orders", queueing_lock="settle_open_orders")
+def settle_open_orders(timestamp: int) -> None:
+    """Ask about orders whose webhook never came, and take up reloads that were left open."""
+    buying.settle_open_orders()

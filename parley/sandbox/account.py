@@ -1,4 +1,6 @@
-"""The one account of the pretend carrier, and how a request proves that it is its owner's."""
+"""The one account of the pretend carrier, the one of the pretend payment provider, and how a request proves that it
+is its owner's.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,8 @@ from hmac import compare_digest
 
 ACCOUNT_SID = os.environ.get("PARLEY_TWILIO_ACCOUNT_SID") or "AC5a4d8b0c2e6f4a719d3c5e7b9f1a2c4e"
 AUTH_TOKEN = os.environ.get("PARLEY_TWILIO_AUTH_TOKEN") or "sandbox0token0for0demos0and0tests"
+PAYMENT_KEY = os.environ.get("PARLEY_STRIPE_KEY") or "sk_test_sandbox0key0for0demos0and0tests"
+WEBHOOK_SECRET = os.environ.get("PARLEY_STRIPE_WEBHOOK_SECRET") or "whsec_sandbox0secret0for0demos0and0tests"
 
 _EXPECTED = f"{ACCOUNT_SID}:{AUTH_TOKEN}".encode()
 _EXPECTED_HEADER = b"Basic " + base64.b64encode(_EXPECTED)

@@ -65,6 +65,11 @@ def add_files(routes: Routes, page: str) -> None:
     routes.add("/static/ui/{name}", GET=serve(design))
 
 
+def file_of_ours(name: str) -> Response:
+    """One of the sandbox's own pages."""
+    return file_answer(_OWN_FILES / name)
+
+
 def events(changes: Changes) -> Callable[[Request], Response]:
     """A handler that streams nudges."""
     headers = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))

@@ -30,13 +30,17 @@ from parley.sandbox.handsets import Handsets
 from parley.sandbox.journal import Busy, Journal, Unreadable
 from parley.sandbox.mail import Mailbox, smtp_protocol
 from parley.sandbox.media import MediaFetcher
+from parley.sandbox.money import Money
 from parley.sandbox.network import Network
 from parley.sandbox.page import Page, add_files, events
+from parley.sandbox.payment_events import Events
+from parley.sandbox.payment_page import PaymentPage
 from parley.sandbox.push import PushService
 from parley.sandbox.rest import V2010
 from parley.sandbox.rest_lookups import Lookups
 from parley.sandbox.rest_messages import Messages
 from parley.sandbox.rest_numbers import Numbers
+from parley.sandbox.rest_payments import VERSION, PaymentsApi
 from parley.sandbox.rest_tollfree import Verifications
 from parley.sandbox.settings import Settings
 from parley.sandbox.truth import Truth
@@ -61,6 +65,8 @@ log = logging.getLogger("parley.sandbox")
 
 BODY_LIMIT = 8 * 1024 * 1024
 _CARRIER_PATH = re.compile(r"/(2010-04-01|v1|v2)/")
+# The payment provider has an account, and errors, of its own.
+_PAYMENT_PATH = re.compile(r"/v1/(checkout|payment_intents|payment_methods|customers)(/|$)")
 STOP_SECONDS = 0.5
 
 
@@ -76,6 +82,8 @@ class Sandbox:
         self.webhooks = Webhooks(AUTH_TOKEN)
         self.media = MediaFetcher()
         self.network = Network(self.world, self.sky, self.webhooks, self.media, self.changes)
+        self.payment_events = Events(settings.payment_events, self.sky, VERSION)
+        self.money = Money(settings.data / "payments", self.sky, self.payment_events, self.changes)
         self._requests: list[float] = []
         self._carrier = Routes()
         self._own = Routes()
@@ -149,6 +157,8 @@ class Sandbox:
         own.add("/push/{id}", POST=push.push)
         own.add("/sandbox/push", POST=push.subscribe)
         own.add("/sandbox/push/{id}", GET=push.read, PUT=push.change, DELETE=push.end)
+        PaymentsApi(self.money, self.sky).add_to(own)
+        PaymentPage(self.money, self.payment_events).add_to(own)
         own.add("/sandbox/verifications", GET=control.read_desk)
         own.add("/sandbox/verifications/{sid}/{verdict}", POST=control.judge)
 
@@ -157,6 +167,7 @@ class Sandbox:
         self.network.base_url = base_url
         await self.webhooks.start()
         await self.media.start()
+        await self.payment_events.start()
         self.network.resume()
 
     async def stop(self) -> None:
@@ -164,6 +175,8 @@ class Sandbox:
         self.network.close()
         await self.webhooks.close()
         await self.media.close()
+        await self.payment_events.close()
+        self.money.close()
         self.journal.close()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -175,7 +188,7 @@ class Sandbox:
             await respond(receive, send, answer({"error": f"at most {BODY_LIMIT} bytes"}, 413))
             return
         request = Request(scope, body)
-        if _CARRIER_PATH.match(request.path):
+        if _CARRIER_PATH.match(request.path) and not _PAYMENT_PATH.match(request.path):
             response = await self._as_carrier(request)
         else:
             response = await as_itself(self._own, request)

@@ -9,7 +9,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Port 0 lets the system choose. `url` is how Parley reaches the sandbox (media links are made of it)."""
+    """Port 0 lets the system choose. `url` is how Parley reaches the sandbox (media links are made of it).
+
+    `payment_events` is where payments are told of.
+    """
 
     bind: str
     port: int
@@ -17,11 +20,13 @@ class Settings:
     smtp_port: int
     data: Path
     url: str | None
+    payment_events: str | None
 
 
 def from_environment() -> Settings:
     """Raises ValueError, in words, if a port is not one."""
     mailbox_port = _port("PARLEY_MAILBOX_PORT", 8025)
+    public = (os.environ.get("PARLEY_PUBLIC_URL") or "").rstrip("/")
     return Settings(
         bind=os.environ.get("PARLEY_BIND") or "127.0.0.1",
         port=_port("PARLEY_SANDBOX_PORT", 8001),
@@ -29,6 +34,7 @@ def from_environment() -> Settings:
         smtp_port=_port("PARLEY_SMTP_PORT", mailbox_port + 1 if mailbox_port else 0),
         data=Path(os.environ.get("PARLEY_DATA") or "./var") / "sandbox",
         url=(os.environ.get("PARLEY_SANDBOX_URL") or "").rstrip("/") or None,
+        payment_events=f"{public}/payments/stripe" if public else None,
     )
 
 

@@ -21,6 +21,9 @@ WRONG = [
     ("PARLEY_TWILIO_API_URL", "ftp://api.example.com", "web address"),
     ("PARLEY_DATA", __file__, "not a folder"),
     ("PARLEY_PG_BIN", "/", "no `postgres` program"),
+    ("PARLEY_STRIPE_KEY", "pk_live_hunter2", "must start with sk_ or rk_"),
+    ("PARLEY_STRIPE_WEBHOOK_SECRET", "hunter2", "must start with whsec_"),
+    ("PARLEY_STRIPE_URL", "https://pay.example.com/v1", "only scheme, host and port"),
     ("PARLEY_SECRET_KEY", "hunter2", "at least 32 characters"),
     ("DATABASE_URL", "mysql://root:hunter2@db/parley", "postgresql://"),
     ("DATABASE_URL", "postgresql://parley:hunter2@db", "must name a database"),
@@ -36,6 +39,16 @@ def test_a_wrong_value_is_named_and_explained(variable: str, value: str, words: 
     assert str(caught.value).startswith(f"{variable} ")
     assert words in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_payments_need_both_secrets() -> None:
+    key, secret = {"PARLEY_STRIPE_KEY": "sk_hunter2"}, {"PARLEY_STRIPE_WEBHOOK_SECRET": "whsec_hunter2"}
+    assert Environment.read(key | secret).stripe_key == "sk_hunter2"
+    for given, missing in ((key, *secret), (secret, *key)):
+        with pytest.raises(BadEnvironment) as caught:
+            Environment.read(given)
+        assert caught.value.variable == missing
+        assert "hunter2" not in str(caught.value)
 
 
 def test_what_an_empty_environment_means() -> None:
@@ -64,6 +77,8 @@ def test_secrets_stay_out_of_repr() -> None:
             "PARLEY_SECRET_KEY": "hunter2" * 8,
             "PARLEY_TWILIO_AUTH_TOKEN": "hunter2",
             "PARLEY_SMTP_PASSWORD": "hunter2",
+            "PARLEY_STRIPE_KEY": "sk_hunter2",
+            "PARLEY_STRIPE_WEBHOOK_SECRET": "whsec_hunter2",
         }
     )
     assert "hunter2" not in repr(env)

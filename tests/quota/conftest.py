@@ -10,6 +10,7 @@ from tests.browser import chromium, visit  # noqa: F401
 from tests.businesses.test_office import office, operator  # noqa: F401
 from tests.inbox.conftest import nora, sign_in  # noqa: F401
 from tests.messaging.conftest import line, patience  # noqa: F401
+from tests.quota.till import _provider, till  # noqa: F401
 
 
 def add_up(business: Business) -> tuple[int, int]:
