@@ -22,6 +22,7 @@ FILES = (
     "ui/parley.css",
     "ui/extra.css",
     "ui/sheets.css",
+    "ui/consent.css",
     "ui/icons.svg",
     "ui/mark.svg",
     "ui/offline.js",
