@@ -168,6 +168,8 @@ def opt_outs(request: MemberRequest) -> HttpResponse:
     }
     if request.headers.get("HX-Target") == "li#more":
         return render(request, "inbox/consent/_opt_outs.html", context)
+    if request.headers.get("HX-Target") == "section#opt-outs":
+        return render(request, "inbox/consent/_list.html", context)
     return render(request, "inbox/consent/opt_outs.html", context)
 
 

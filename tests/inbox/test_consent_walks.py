@@ -70,6 +70,12 @@ def test_an_opt_out_is_recorded_listed_and_undone_and_a_doubtful_text_is_answere
     expect(page.get_by_text("Service texts", exact=True)).to_be_visible()
     expect(page.get_by_text("“Another Maya”")).to_be_visible()
 
+    # The list follows what others are told.
+    page.goto("/clients/opt-outs")
+    expect(page.locator("body[data-connected]")).to_be_attached()
+    doubts(juniper, "+15035550191", "end")
+    expect(page.get_by_role("listitem").filter(has_text="(503) 555-0191")).to_contain_text("Being asked")
+
     # Two members have the conversation open; what one answers is gone from the other's page.
     thread = f"/inbox/{juniper.text(ana, 'cancel').conversation_id}"
     page.goto(thread)
