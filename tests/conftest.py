@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -45,10 +44,10 @@ def web(transactional_db: None, _web: World) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(transactional_db: None, tmp_path: Path) -> Iterator[World]:
-    """All of Parley and the sandbox, on the test database."""
-    with a_world(tmp_path, "sandbox", "web", "texts", "jobs") as world:
-        yield world
+def world(web: World) -> World:
+    """All of Parley and a fresh sandbox, on the test database."""
+    web.afresh("sandbox", "texts", "jobs")
+    return web
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

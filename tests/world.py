@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -99,6 +100,13 @@ class World:
             if name in names:
                 until(lambda: self._up(name, url), 30, what=name)  # noqa: B023  asked at once
 
+    def afresh(self, *names: str, patience: float = 0.05) -> None:
+        """Start these for another test: the sandbox knows nothing of the last, and no job of other tests waits."""
+        shutil.rmtree(self.folder / "sandbox", ignore_errors=True)
+        self.environment["PARLEY_PATIENCE"] = str(patience)
+        forget_jobs()
+        self.start(*names)
+
     def kill(self, name: str) -> None:
         """SIGKILL: what no process can prepare for."""
         child = self._children.pop(name)
@@ -187,13 +195,17 @@ class World:
         )
 
 
+def forget_jobs() -> None:
+    """Emptying the database between tests leaves procrastinate's tables: jobs of other tests would be done first."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
+
+
 @contextlib.contextmanager
 def a_world(folder: Path, *names: str, patience: float = 0.05) -> Iterator[World]:
     world = World(folder, patience)
-    # Emptying the database between tests leaves procrastinate's tables: jobs of other tests would be done first.
     if "jobs" in names:
-        with connections["default"].cursor() as cursor:
-            cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
+        forget_jobs()
     try:
         world.start(*names)
         yield world

@@ -67,10 +67,10 @@ LOCK_LANES = """
 # committed; and the next a third, so that it sees the opt-outs that were committed before we got the lock.
 PICK = f"""
     WITH due AS MATERIALIZED (
-        SELECT o.message_id, {LOCK_KEY.format(business="o.business_id", phone="o.recipient")} AS key
+        SELECT o.*, {LOCK_KEY.format(business="o.business_id", phone="o.recipient")} AS key
         FROM unnest(%(numbers)s::uuid[], %(budgets)s::int[]) AS lane (number_id, budget),
         LATERAL (
-            SELECT o.message_id, o.business_id, o.recipient
+            SELECT o.message_id, o.business_id, o.number_id, o.recipient, o.priority
             FROM messaging_outbox o
             LEFT JOIN clients_handset h ON h.business_id = o.business_id AND h.phone = o.recipient
             WHERE o.number_id = lane.number_id AND o.run_at <= clock_timestamp()
@@ -101,8 +101,12 @@ PICK = f"""
             ORDER BY o.priority, o.message_id
             LIMIT lane.budget
         ) o
+    ), one AS MATERIALIZED (
+        -- Of a pair a member's text may be due beside an older one that nobody wrote: one at a time.
+        SELECT DISTINCT ON (number_id, recipient) message_id, key FROM due
+        ORDER BY number_id, recipient, priority, message_id
     )
-    SELECT message_id, key, pg_try_advisory_lock_shared({LOCK}, key) AS held FROM due
+    SELECT message_id, key, pg_try_advisory_lock_shared({LOCK}, key) AS held FROM one
 """  # noqa: S608  our own constants
 
 TAKE = """

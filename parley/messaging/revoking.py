@@ -45,8 +45,11 @@ WHO_IS_MEANT = """
     SELECT w.place, b.id AS business_id, b.sole, n.id AS number_id,
            coalesce(h.service, '') AS service, coalesce(h.marketing, '') AS marketing,
            refusal.our_number AS refused_to, refusal.said_at AS refused_at,
-           EXISTS (SELECT 1 FROM clients_consent l WHERE l.business_id = b.id AND l.phone = w.phone
-                   AND l.says = 'agreed' AND l.category IN ('all', 'marketing')) AS liked_marketing
+           -- Beside what stopped all texts: what was said of marketing last.
+           (SELECT l.says FROM clients_consent l
+            WHERE l.business_id = b.id AND l.phone = w.phone
+              AND ((l.says = 'agreed' AND l.category <> 'service') OR (l.says = 'refused' AND l.category = 'marketing'))
+            ORDER BY l.id DESC LIMIT 1) AS of_marketing
     FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS w (number, phone, place)
     JOIN numbers_phonenumber n ON n.number = w.number AND n.released_at IS NULL
     LEFT JOIN messaging_route r ON n.business_id IS NULL AND r.phone = w.phone AND r.number_id = n.id
@@ -193,7 +196,7 @@ async def _line(cursor: Any, said: Said, row: Any) -> Line | None:
             return None
         if row.refused_at is not None and row.refused_at > said.at:
             return None  # found late, in the carrier's log: they have stopped since
-        category = Category.ALL if row.liked_marketing else Category.SERVICE
+        category = Category.ALL if row.of_marketing == Says.AGREED else Category.SERVICE
         return Line(**base, category=category, says=Says.AGREED)
     if wanted.doubtful and not said.carrier.blocks(ours, said.text.body) and row.service != "refused":
         asked = {"business": row.business_id, "phone": said.text.sender, "since": said.at - LATELY}

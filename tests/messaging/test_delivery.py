@@ -26,6 +26,9 @@ from tests.people import House
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+MAYA = "+15035550118"
+
+
 async def take(line: Line, room: int = 100) -> list[Claimed]:
     return await line.run(lambda db: claim(db, room=room, carriers=["twilio"], lease=60))
 
@@ -129,6 +132,19 @@ async def test_the_database_itself_refuses_a_second_open_attempt(juniper: House,
                 " recipient, 2, 'sending', now(), '', 0, '' FROM messaging_attempt"
             )
         )
+
+
+async def test_a_members_text_goes_ahead_of_an_older_automatic_one_to_the_same_client(
+    juniper: House, line: Line
+) -> None:
+    """Both are due, and one claim must not open two attempts for the pair."""
+    older, _ = await sync_to_async(write)(juniper, (MAYA, "Reminder"), (MAYA, "On my way"))
+    await Outbox.objects.filter(message=older).aupdate(priority=1)
+    [first] = await take(line)
+    assert first.body == "On my way"
+    assert await take(line) == []
+    await outcomes.record(line, [Outcome(first.attempt_id, "bound", carrier_id="SM1")], Patience())
+    assert [text.body for text in await take(line)] == ["Reminder"]
 
 
 async def test_a_number_keeps_its_pace(juniper: House, line: Line) -> None:

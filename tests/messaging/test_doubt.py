@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,7 @@ from parley.messaging.models import Attempt, Message
 from parley.messaging.sending import send
 from tests.people import House
 from tests.waiting import until
-from tests.world import World, a_world
+from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,10 +29,10 @@ CALM = {
 
 
 @pytest.fixture
-def world(transactional_db: None, tmp_path: Path) -> Iterator[World]:
+def world(web: World) -> World:
     """As elsewhere, but with the shortest waits that a slow machine still keeps."""
-    with a_world(tmp_path, "sandbox", "web", "texts", patience=0.025) as world:
-        yield world
+    web.afresh("sandbox", "texts", patience=0.025)
+    return web
 
 
 def message() -> Message:

@@ -29,6 +29,8 @@ BAD_WEATHER = {
     "slow_seconds": [0.2, 0.8],
     "hang_seconds": 2.0,
     "fail_share": 0.03,
+    # Not one that is tried again after half an hour.
+    "fail_code": 30005,
     "callbacks_lost": 0.05,
     "callbacks_doubled": 0.10,
     "callbacks_reordered": 0.10,

@@ -140,7 +140,7 @@ def test_parley_jobs_does_it(transactional_db: None, tmp_path: Path, draft: Regi
             return list(json.loads(answer.read())["mails"])
 
     try:
-        world.start("sandbox", "jobs")
+        world.afresh("sandbox", "jobs")
         submit(draft)
         until(lambda: again(draft).status == "in_review", 30, what="the registration in review")
         assert_one(desk, draft)
