@@ -146,6 +146,7 @@ async def obey(db: Db, texts: Sequence[Said], changes: Changes, *, wait: float |
         )
         rows: list[Any] = await cursor.fetchall()
         meant = [(texts[row.place - 1], row) for row in rows]
+        meant = [(said, row) for said, row in meant if not _mere_answer(said, row)]
         if wait is not None:
             await cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{int(wait * 1000)}ms"])
             # In one order, so that two who wait for several of these wait for each other instead of for ever.
@@ -177,6 +178,11 @@ async def obey(db: Db, texts: Sequence[Said], changes: Changes, *, wait: float |
                 await _later(db, "confirm_opt_out", job | {"number_id": str(row.number_id), "key": key})
 
 
+def _mere_answer(said: Said, row: Any) -> bool:
+    """A "Yes" of somebody who has not opted out, or to a kind of number whose network takes it for no more."""
+    return said.wish.word == "YES" and (is_toll_free(said.text.recipient) or row.service != "refused")
+
+
 async def _line(cursor: Any, said: Said, row: Any) -> Line | None:
     """What goes into one business's ledger; None where the text is none of its business."""
     wanted, ours = said.wish, said.text.recipient
@@ -190,8 +196,6 @@ async def _line(cursor: Any, said: Said, row: Any) -> Line | None:
         "source": said.source,
     }
     if wanted.kind == "start":
-        if wanted.word == "YES" and (is_toll_free(ours) or row.service != "refused"):
-            return None  # an answer to something, and no network takes it for more
         if not row.sole and row.refused_to != ours:
             return None
         if row.refused_at is not None and row.refused_at > said.at:
