@@ -102,6 +102,17 @@ def test_a_switch_turned_before_the_scripts_came_is_saved(visit: Visit, juniper:
     until(lambda: Business.objects.get(pk=juniper.business.pk).texting)
 
 
+def test_a_choice_made_before_the_scripts_came_can_be_saved(visit: Visit, juniper: House) -> None:
+    page = visit("/settings", juniper.owner.user)
+    waiting: list[Route] = []
+    page.route("**/sms_settings*.js", lambda route: waiting.append(route))
+    page.goto("/settings/sms", wait_until="commit")
+    page.get_by_role("radio", name="Do not reply: Auto message").check()
+    waiting[0].continue_()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved. Texts are one way now.")).to_be_visible()
+
+
 def test_a_draft_saves_itself_and_survives_being_offline(visit: Visit, juniper: House) -> None:
     without_number(juniper)
     page = visit("/apps/texting", juniper.owner.user)

@@ -2,11 +2,12 @@
 import { count } from "./segments.js";
 
 const form = document.getElementById("sms-settings"), output = document.getElementById("segments");
-const said = () => JSON.stringify([...new FormData(form)].filter(([name]) => name === "mode" || name === "auto_reply"));
-const before = said(), refused = form.hasAttribute("data-changed");
+const fields = [...form.querySelectorAll("[name=mode], [name=auto_reply]")], refused = form.hasAttribute("data-changed");
+/* Against what the page came with: somebody may have chosen before this script was there. */
+const changed = (field) => (field.type === "radio" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue);
 
 function look() {
-  form.toggleAttribute("data-changed", refused || said() !== before);
+  form.toggleAttribute("data-changed", refused || fields.some(changed));
   const { segments, left } = count(form.elements.auto_reply.value);
   output.innerHTML = `<b>${segments} segment${segments > 1 ? "s" : ""}</b><br>${left} left`;
   output.toggleAttribute("data-long", segments > 2);
