@@ -46,8 +46,8 @@ def web(transactional_db: None, _web: World) -> Iterator[World]:
 
 @pytest.fixture
 def world(web: World) -> World:
-    """All of Parley and a fresh sandbox, on the test database."""
-    web.afresh("sandbox", "texts", "jobs")
+    """Parley's roads and a fresh sandbox, on the test database; `parley jobs` is for tests that need it to start."""
+    web.afresh("sandbox", "texts")
     return web
 
 

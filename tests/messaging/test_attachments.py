@@ -38,6 +38,7 @@ PHOTO = (Path(sandbox.__file__).parent / "static" / "photo.png").read_bytes()
 @pytest.fixture
 def house(world: World, juniper: House) -> House:
     """Juniper, whose number the sandbox knows."""
+    world.start("jobs")
     world.add_number(juniper.number.number)
     return juniper
 

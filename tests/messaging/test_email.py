@@ -18,6 +18,12 @@ from tests.world import World
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture
+def world(web: World) -> World:
+    web.afresh("sandbox", "jobs")
+    return web
+
+
 def mails(world: World) -> list[dict[str, Any]]:
     with urllib.request.urlopen(f"{world.mailbox_url}/api/mails", timeout=10) as answer:
         found = json.load(answer)

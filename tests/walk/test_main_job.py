@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from parley.inbox.sample.load import load, set_up_world
 from parley.messaging.models import Message
 from tests.browser import chromium, quick_actions
 from tests.waiting import until
-from tests.world import ROOT, World
+from tests.world import World
 
 __all__ = ["chromium"]
 
@@ -22,10 +22,11 @@ ANSWER = "You’re the best 💚"
 
 
 @pytest.fixture
-def demo(world: World) -> World:
+def demo(world: World, settings: Any) -> World:
     """The sample business, loaded as `parley up --demo` does."""
-    command = [sys.executable, "-m", "parley", "manage", "load_sample"]
-    subprocess.run(command, cwd=ROOT, env=world.environment, check=True, timeout=60)
+    settings.PUBLIC_URL, settings.DEMO = world.url, True
+    set_up_world(world.sandbox_url, load())
+    world.start("jobs")
     world.weather(delivery_seconds=[0.1, 0.2])
     return world
 
