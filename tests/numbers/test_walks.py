@@ -102,6 +102,22 @@ def test_a_switch_turned_before_the_scripts_came_is_saved(visit: Visit, juniper:
     until(lambda: Business.objects.get(pk=juniper.business.pk).texting)
 
 
+def test_what_was_typed_before_the_scripts_came_is_kept(visit: Visit, juniper: House) -> None:
+    without_number(juniper)
+    page = visit("/settings", juniper.owner.user)
+    waiting: list[Route] = []
+    page.route("**/texting_app*.js", lambda route: waiting.append(route))
+    page.goto("/apps/texting", wait_until="commit")
+    page.get_by_label("Legal business name").fill("Juniper Hair Studio LLC")
+    page.get_by_label("Business type").select_option("Limited liability company")
+    waiting[0].continue_()
+    until(
+        lambda: Registration.objects.filter(
+            legal_name="Juniper Hair Studio LLC", business_type="llc"
+        ).exists()
+    )
+
+
 def test_a_choice_made_before_the_scripts_came_can_be_saved(visit: Visit, juniper: House) -> None:
     page = visit("/settings", juniper.owner.user)
     waiting: list[Route] = []
@@ -157,8 +173,9 @@ def test_what_could_not_be_saved_comes_back_and_a_picture_is_added(visit: Visit,
     page.context.set_offline(True)
     page.get_by_label("City").fill("Portland")
     expect(page.locator("#draft-state")).to_contain_text("kept in this browser")
-    page.close()
     assert not Registration.objects.exists()
+    # A page that is left tries once more, and the browser may be online by then: either way it is there again.
+    page.close()
     page.context.set_offline(False)
     page = page.context.new_page()
     page.goto("/apps/texting")

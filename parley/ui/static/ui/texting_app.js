@@ -167,6 +167,14 @@ function restore() {
   if (!$("#draft-state").textContent) state("Your answers save themselves as you type.");
   flush();
 }
+
+/* What was typed before this script listened is kept like all else: on Save only what is kept is sent. */
+function differs(field) {
+  if (field.matches("[type=radio], [type=checkbox]")) return field.checked !== field.defaultChecked;
+  if (field.matches("select")) return !([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.selected;
+  return field.value !== field.defaultValue;
+}
+if (form()) for (const field of form().querySelectorAll(SAVED)) if (differs(field)) changed(field);
 restore();
 document.addEventListener("htmx:after:swap", (e) => { if (e.detail.ctx?.target?.id === "texting" || e.target.id === "texting") restore(); });
 
