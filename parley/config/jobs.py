@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 
-from procrastinate import App, JobContext
+from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.connector import BaseConnector
+from procrastinate.contrib.django.utils import connector_params
 
 CONCURRENCY = 8
 HEARTBEAT = 10.0  # seconds
@@ -22,12 +24,25 @@ KEEP_FAILED_HOURS = 30 * 24
 def run() -> None:
     """Work until SIGTERM, SIGINT or the loss of the database. Django must be set up."""
     from procrastinate.contrib.django import app
-    from procrastinate.contrib.django.django_connector import DjangoConnector
 
     add_housekeeping(app)
-    assert isinstance(app.connector, DjangoConnector)
-    with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
+    with app.replace_connector(WorkerConnector(app.connector)) as worker_app:
         asyncio.run(_work(worker_app))
+
+
+class WorkerConnector(PsycopgConnector):
+    """The worker's own connections for its own needs; but what a task defers goes through Django's.
+
+    procrastinate's would defer it on another connection: the job would begin before the task's transaction is in,
+    find nothing, and be done; or it would outlive a transaction that failed.
+    """
+
+    def __init__(self, django: BaseConnector) -> None:
+        super().__init__(kwargs=connector_params("default"))
+        self._django = django
+
+    def get_sync_connector(self) -> BaseConnector:
+        return self._django
 
 
 async def _work(app: App) -> None:

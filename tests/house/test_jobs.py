@@ -1,17 +1,21 @@
 """`parley jobs` does what is queued, ends when PostgreSQL restarts, and takes over a dead worker's jobs."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections, transaction
 from procrastinate import App, JobContext, PsycopgConnector
 
 from parley.config.embedded_postgres import EmbeddedPostgres
-from parley.config.jobs import add_housekeeping
+from parley.config.jobs import WorkerConnector, add_housekeeping
 from tests.house.conftest import Run
 from tests.waiting import until
+from tests.world import database_url
 
 
 @pytest.fixture
@@ -64,3 +68,31 @@ async def test_a_dead_workers_jobs_are_taken_over(server: EmbeddedPostgres) -> N
             )
         await rescue(context, timestamp=0)
         assert str((await jobs.get_job_status_async(job.id)).value) == "todo"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_a_task_defers_is_in_the_tasks_transaction() -> None:
+    """Else it could be done before there is anything to do, or for something that was rolled back."""
+    from procrastinate.contrib.django import app
+
+    def waiting() -> int:
+        with psycopg.connect(database_url()) as outside:
+            row = outside.execute(
+                "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'deferred'"
+            ).fetchone()
+            return row[0] if row else 0
+
+    def task(*, fails: bool) -> None:
+        with contextlib.suppress(ValueError), transaction.atomic():
+            app.configure_task("deferred", allow_unknown=True).defer()
+            assert waiting() == 0
+            if fails:
+                raise ValueError
+
+    with app.replace_connector(WorkerConnector(app.connector)) as worker:
+        async with worker.open_async():
+            await sync_to_async(task)(fails=True)
+            assert waiting() == 0
+            await sync_to_async(task)(fails=False)
+            assert waiting() == 1
+    await sync_to_async(connections.close_all)()
