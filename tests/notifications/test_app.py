@@ -35,8 +35,11 @@ SUBSCRIBE = """(kept) => {
 
 
 def settled(page: Page) -> Page:
-    """Its service worker has taken charge."""
-    until(lambda: page.evaluate("!!navigator.serviceWorker.controller"), what="the service worker")
+    """Its service worker has taken charge, and is done with getting ready: before that it may miss a push."""
+    until(
+        lambda: page.evaluate("navigator.serviceWorker.controller?.state === 'activated'"),
+        what="the service worker",
+    )
     return page
 
 
@@ -56,7 +59,7 @@ class Delivery:
             "ServiceWorker.deliverPushMessage",
             {
                 "origin": self.origin,
-                "registrationId": self.seen[0]["registrationId"],
+                "registrationId": [one for one in self.seen if not one["isDeleted"]][-1]["registrationId"],
                 "data": json.dumps(payload),
             },
         )
