@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -67,7 +68,8 @@ async def take(line: Line) -> list[Claimed]:
         await db.execute("SET LOCAL lock_timeout = '3s'")
         return await claim(db, room=100, carriers=["twilio"], lease=60, held=held)
 
-    claimed = await line.run(work)
+    async with asyncio.timeout(15):
+        claimed = await line.run(work)
     await line.run(lambda db: let_go(db, held))
     return claimed
 
