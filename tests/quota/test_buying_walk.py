@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from parley.quota import ledger
+from parley.quota.models import Balance
 from parley.quota.payments import PaymentEvent
 from parley.quota.settling import settle
 from tests.browser import LOOKS, Visit, assert_accessible
@@ -65,10 +66,11 @@ def test_texts_are_bought_and_the_card_is_kept(juniper: House, web: World, visit
         lambda: all(event["answers"] == [200] for event in web.sandbox("GET", "/sandbox/payments")["events"])
     )
 
+    # The card comes a moment later, by a job; the page shows what is known when it is asked for.
+    until(lambda: Balance.objects.get(business=juniper.business).card_words)
     page.get_by_role("link", name="Back to Buy texts").click()
     expect(page.get_by_text(f"You have {before + 1000:,} left, 1,000 of them bought.")).to_be_visible()
     expect(page.get_by_role("row", name="1,000 $28.00 Nora Kim Paid")).to_be_visible()
-    # The card comes a moment later, by a job.
     expect(page.get_by_text("Visa ending in 4242 is kept at Stripe.")).to_be_visible()
 
 
