@@ -12,18 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from ground import ground, machine
 
 
 def main() -> None:
@@ -32,31 +27,13 @@ def main() -> None:
     parser.add_argument("--senders", type=int, default=50)
     wish = parser.parse_args()
 
-    from parley.config.embedded_postgres import EmbeddedPostgres
-
-    with (
-        tempfile.TemporaryDirectory(prefix="parley-bench-") as folder,
-        EmbeddedPostgres(Path(folder) / "postgres", fast=True) as server,
-    ):
-        os.environ |= {
-            "DATABASE_URL": server.url,
-            "PARLEY_DATA": folder,
-            "PARLEY_SECRET_KEY": "only-for-this-bench-and-known-to-everybody",
-            "DJANGO_SETTINGS_MODULE": "parley.config.settings",
-        }
-        import django
-
-        django.setup()
+    with ground(durable=False):
         result = race(wish)
-        from django.db import connections
-
-        connections.close_all()
     print(json.dumps(result))
     sys.exit(0 if result["exact"] else 1)
 
 
 def race(wish: argparse.Namespace) -> dict[str, Any]:
-    from django.core.management import call_command
     from django.utils import timezone
 
     from parley.businesses.models import Business, Member, Plan, User
@@ -64,7 +41,6 @@ def race(wish: argparse.Namespace) -> dict[str, Any]:
     from parley.numbers.models import PhoneNumber
     from parley.quota import ledger
 
-    call_command("migrate", verbosity=0)
     plan = Plan.objects.create(code="race", name="Race", monthly_texts=0)
     business = Business.objects.create(
         name="Race", email="hello@race.example", plan=plan, mode="texting", two_way=True
@@ -102,7 +78,7 @@ def race(wish: argparse.Namespace) -> dict[str, Any]:
             "median": round(statistics.median(seconds) * 1000),
             "slowest": round(max(seconds) * 1000),
         },
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "arch": platform.machine()},
+        "machine": machine(),
     }
 
 

@@ -12,11 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -26,6 +23,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from bench.ground import a_house, ground, machine  # noqa: E402
 
 
 def race(world: Any, house: Any, *, texts: int, stops: int, seed: int) -> dict[str, Any]:
@@ -99,43 +98,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     wish = parser.parse_args()
 
-    from parley.config.embedded_postgres import EmbeddedPostgres
-
-    with (
-        tempfile.TemporaryDirectory(prefix="parley-fault-") as folder,
-        EmbeddedPostgres(Path(folder) / "postgres", fast=True) as server,
-    ):
-        os.environ |= {
-            "DATABASE_URL": server.url,
-            "PARLEY_DATA": folder,
-            "PARLEY_SECRET_KEY": "only-for-this-run-and-known-to-everybody",
-            "PARLEY_DEMO": "1",
-            "DJANGO_SETTINGS_MODULE": "parley.config.settings",
-        }
-        import django
-
-        django.setup()
-        from django.core.management import call_command
-        from django.db import connections
-
-        from parley.quota.ledger import balance
-        from parley.quota.models import Balance
-        from tests.people import make_house
+    with ground(durable=False) as folder:
         from tests.world import a_world
 
-        call_command("migrate", verbosity=0)
-        with a_world(Path(folder), "sandbox", "web") as world:
-            house = make_house()
-            balance(house.business)
-            Balance.objects.update(bought=10 * wish.texts)
+        with a_world(folder, "sandbox", "web") as world:
+            house = a_house(10 * wish.texts)
             house.number.pace = wish.pace
             house.number.save()
             world.add_number(house.number.number)
             world.weather(delivery_seconds=[0.05, 0.4])
             result = race(world, house, texts=wish.texts, stops=wish.stops, seed=wish.seed)
-        machine = {"cores": os.cpu_count(), "python": platform.python_version(), "arch": platform.machine()}
-        print(json.dumps(result | {"pace": wish.pace, "machine": machine}))
-        connections.close_all()
+        print(json.dumps(result | {"pace": wish.pace, "machine": machine()}))
 
 
 if __name__ == "__main__":

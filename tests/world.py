@@ -83,11 +83,11 @@ class World:
         }
 
     def start(self, *names: str) -> None:
-        """Start children by their `parley` names and wait until they answer."""
+        """Start children by their `parley` names and wait until they answer. "texts#2" is another `parley texts`."""
         for name in names:
             log = open(self.folder / f"{name}.log", "ab")  # noqa: SIM115  the child's own
             self._children[name] = subprocess.Popen(
-                [sys.executable, "-m", "parley", name],
+                [sys.executable, "-m", "parley", name.partition("#")[0]],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     # Before allauth and the admin, whose templates ours take the place of.
     "parley.ui",
+    "parley.pulse",
     "parley.businesses",
     "django.contrib.admin",
     "allauth",
