@@ -234,9 +234,8 @@ async def claim(
     picked = {row.message_id: row.key for row in await (await db.execute(PICK, due)).fetchall() if row.held}
     if held is not None:
         held.extend(picked.values())
-    rows = await (
-        await db.execute(TAKE, {"picked": list(picked), "lease": lease, **revoking.WORDS})
-    ).fetchall()
+    take = {"picked": list(picked), "lease": lease, **revoking.WORDS}
+    rows = await (await db.execute(TAKE, take)).fetchall() if picked else []
     now = time.monotonic()
     used: dict[UUID, float] = defaultdict(float)
     claimed = []
