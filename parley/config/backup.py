@@ -244,7 +244,8 @@ def _load(folder: Path, url: str, dump: IO[bytes], server: int, *, replace: bool
             env=environment,
         )
         stack.callback(_end, doing)
-        assert reading.stdin and reading.stdout
+        assert reading.stdin
+        assert reading.stdout
         assert doing.stdin
         feeding = threading.Thread(target=_feed, args=(dump, reading.stdin), daemon=True)
         feeding.start()
