@@ -133,10 +133,10 @@ class Twilio:
     async def list_since(self, number: str, since: datetime) -> Sequence[Listed]:
         """Every text from a handset to our `number` created since `since`, oldest first. Raises Unavailable.
 
-        One that came in has the day on which it was sent, so Twilio is asked for those days only.
+        One that came in has a time at which it was sent, so Twilio is asked only for what came since.
         """
-        day = f"{since.astimezone(UTC):%Y-%m-%d}"
-        rows = await self._newest_since({"To": number, "DateSent>": day}, since, since)
+        moment = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        rows = await self._newest_since({"To": number, "DateSent>": moment}, since, since)
         return [row for row in rows if row.direction == "inbound" and row.recipient == number]
 
     async def list_sent(self, number: str, since: datetime) -> Sequence[Listed]:
