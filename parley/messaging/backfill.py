@@ -249,7 +249,9 @@ async def find(
             found.append(_Found(row, await carrier.as_webhook(row), _plausible(row, number)))
     kept = 0
     for start in range(0, len(found), KEPT_AT_ONCE):
-        kept += await _keep_some(line, carrier, found[start : start + KEPT_AT_ONCE], patience)
+        some = found[start : start + KEPT_AT_ONCE]
+        # Where a text to somebody who opts out is under way, the line tries again until it is not.
+        kept += await line.run(lambda db, some=some: _write(db, carrier, some, patience))  # type: ignore[misc]
     return kept
 
 
@@ -267,15 +269,7 @@ async def _known(db: Db, carrier: Carrier, listed: Sequence[Listed]) -> set[str]
     return {row.key for row in await rows.fetchall()}
 
 
-async def _keep_some(line: Line, carrier: Carrier, found: Sequence[_Found], patience: Patience) -> int:
-    try:
-        return await line.run(lambda db: _write(db, carrier, found, patience.under_way))
-    except psycopg.errors.LockNotAvailable:
-        log.error("an opt-out waited for a text under way in vain")
-        return await line.run(lambda db: _write(db, carrier, found, None))
-
-
-async def _write(db: Db, carrier: Carrier, found: Sequence[_Found], wait: float | None) -> int:
+async def _write(db: Db, carrier: Carrier, found: Sequence[_Found], patience: Patience) -> int:
     given = {
         "carrier": carrier.name,
         "keys": [one.listed.carrier_id for one in found],
@@ -287,6 +281,6 @@ async def _write(db: Db, carrier: Carrier, found: Sequence[_Found], wait: float 
     texts = [(carrier.read_text(parse_qsl(one.form, keep_blank_values=True)), one.at) for one in found]
     said = [revoking.said_by(carrier, text, at) for text, at in texts if text is not None]
     changes = Changes()
-    await revoking.obey(db, [one for one in said if one is not None], changes, wait=wait)
+    await revoking.obey(db, [one for one in said if one is not None], changes, wait=patience.under_way)
     await outcomes.tell(db, changes)
     return int(row.kept) if row else 0

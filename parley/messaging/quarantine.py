@@ -63,7 +63,7 @@ FIRST = """
 MOVE_ON = """
     UPDATE messaging_standing SET tick = tick + 1, ticked_at = clock_timestamp()
     WHERE house IS DISTINCT FROM %(house)s::uuid OR tick >= %(tick)s
-    RETURNING house, tick
+    RETURNING house, tick, quarantined_at IS NOT NULL AS quarantined
 """
 # Emails have no log to be found in. Those that waited may have left: a person decides.
 ENTER = (
@@ -141,8 +141,11 @@ class Seen:
 SEEN = Seen()
 
 
-async def look(db: Db, seen: Seen) -> tuple[UUID, int]:
-    """Move the counter on; a database that is behind what was `seen` goes into quarantine. Returns house and tick."""
+async def look(db: Db, seen: Seen) -> Any:
+    """Move the counter on; a database that is behind what was `seen` goes into quarantine.
+
+    Returns house, tick, and whether it is `quarantined`.
+    """
     # What a crash may take back must not have been seen.
     await db.execute("SELECT set_config('synchronous_commit', 'on', true)")
     await db.execute(FIRST)
@@ -150,9 +153,10 @@ async def look(db: Db, seen: Seen) -> tuple[UUID, int]:
     if row is None:
         log.error("the database went back in time: nothing is sent until the carrier's log has been read")
         await enter(db, tick=seen.tick)
-        row = await (await db.execute("SELECT house, tick FROM messaging_standing")).fetchone()
-    assert row is not None
-    return row.house, row.tick
+        row = await (
+            await db.execute("SELECT house, tick, true AS quarantined FROM messaging_standing")
+        ).fetchone()
+    return row
 
 
 async def enter(db: Db, *, since: datetime | None = None, tick: int = 0) -> None:
@@ -215,9 +219,10 @@ class Watching:
         line = Line("watching")
         try:
             while not self.stopping.is_set():
-                house, tick = await line.run(lambda db: look(db, SEEN))
-                SEEN.keep(self.file, house, tick)
-                await line.run(lambda db: release(db, self.patience))
+                now = await line.run(lambda db: look(db, SEEN))
+                SEEN.keep(self.file, now.house, now.tick)
+                if now.quarantined:
+                    await line.run(lambda db: release(db, self.patience))
                 try:
                     await asyncio.wait_for(self.stopping.wait(), max(0.1, TICK_EVERY * self.patience.scale))
                 except TimeoutError:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from parley.carriers.base import Again, Listed, ReceiptArrived
 from parley.clients.models import Client
 from parley.config import jobs
-from parley.messaging import quarantine
+from parley.messaging import outcomes, quarantine
 from parley.messaging.delivery import Claimed, claim
 from parley.messaging.line import Line
 from parley.messaging.models import (
@@ -30,6 +30,7 @@ from parley.messaging.models import (
     Standing,
     Watermark,
 )
+from parley.messaging.outcomes import Changes, Fact
 from parley.messaging.patience import Patience
 from parley.messaging.quarantine import Seen
 from parley.messaging.sending import send, send_automatic
@@ -57,6 +58,11 @@ async def take(line: Line) -> list[Claimed]:
 async def enter(line: Line, hours_ago: float = 1) -> None:
     since = timezone.now() - timedelta(hours=hours_ago)
     await line.run(lambda db: quarantine.enter(db, since=since))
+
+
+async def look_and_keep(line: Line, seen: Seen, file: Path) -> None:
+    now = await line.run(lambda db: quarantine.look(db, seen))
+    seen.keep(file, now.house, now.tick)
 
 
 class Log:
@@ -131,6 +137,9 @@ async def test_each_row_of_the_log_finds_its_text(line: Line, juniper: House, al
         "in vain": log.has(NEW, "Are you there?", "undelivered", again),
     }
     known = texts["known"].carrier_id
+    # Long before any such text was written here: it is another one.
+    earlier = timezone.now() - timedelta(hours=1)
+    log.rows.insert(0, Listed("SM" + "6" * 32, log.sender, MAYA, "Not sent yet", "sent", "outbound", earlier))
     log.rows.append(
         Listed(
             known,
@@ -165,11 +174,12 @@ async def test_each_row_of_the_log_finds_its_text(line: Line, juniper: House, al
         assert Attempt.objects.filter(message=texts["tried twice"]).count() == 2
         records = list(juniper.business.messages.filter(why={"records": True}).order_by("at"))
         assert [(m.body, m.state, m.carrier_id, m.author) for m in records] == [
+            ("Not sent yet", "accepted", "SM" + "6" * 32, None),
             ("See you at noon", "delivered", sids["stranger"], None),
             ("Are you there?", "undelivered", sids["in vain"], None),
         ]
         conversation = Conversation.objects.get(client__phone=NEW)
-        assert conversation.last_message == records[-1]
+        assert (conversation.last_message, conversation.waiting) == (records[-1], False)
         assert not alder.business.messages.exists()
         return {
             "messages": list(Message.objects.order_by("id").values_list("id", "state", "carrier_id")),
@@ -181,6 +191,12 @@ async def test_each_row_of_the_log_finds_its_text(line: Line, juniper: House, al
     once = await after()
     assert await quarantine.settle(line, number, log.rows, PATIENCE) == 0
     assert await after() == once, "settling twice changed something"
+
+    # What was said by others is not said again, whatever becomes of it.
+    late = Fact("SM" + "6" * 32, "undelivered", code="30003", again=again)
+    await line.run(lambda db: outcomes.climb(db, [late], Changes(), PATIENCE))
+    assert (await Message.objects.aget(carrier_id=late.carrier_id)).state == "undelivered"
+    assert await Outbox.objects.acount() == 3
 
 
 def _number(number: PhoneNumber) -> Any:
@@ -270,7 +286,7 @@ async def test_a_database_that_is_behind_what_was_seen_goes_into_quarantine(
     await sync_to_async(lambda: send(juniper.owner, juniper.client(), channel="sms", body="Hello"))()
     file = tmp_path / "new" / "tick"
     for _ in range(3):
-        seen.keep(file, *await line.run(lambda db: quarantine.look(db, seen)))
+        await look_and_keep(line, seen, file)
     house = (await standing()).house
     assert json.loads(file.read_text()) == {"house": str(house), "tick": 3}
     assert (await standing()).quarantined_at is None
@@ -283,7 +299,8 @@ async def test_a_database_that_is_behind_what_was_seen_goes_into_quarantine(
     # Another machine, whose own memory is in its file alone.
     other = Seen()
     other.recall(file)
-    seen.keep(file, *await line.run(lambda db: quarantine.look(db, other)))
+    await look_and_keep(line, other, file)
+    seen.recall(file)
     now = await standing()
     assert now.quarantined_at is not None
     assert now.since == then
@@ -309,7 +326,7 @@ async def test_another_database_and_a_fresh_machine_are_not_quarantined(line: Li
             file.write_text(said)
         seen = Seen()
         seen.recall(file)
-        seen.keep(file, *await line.run(lambda db, seen=seen: quarantine.look(db, seen)))  # type: ignore[misc]
+        await look_and_keep(line, seen, file)
         assert await Standing.objects.filter(quarantined_at=None).acount() == 1, said
     assert json.loads(file.read_text())["tick"] == 6
 
