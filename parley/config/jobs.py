@@ -7,7 +7,9 @@ after ANY exit (`parley up` does; for systemd: Restart=always).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
+from django.conf import settings
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.connector import BaseConnector
 from procrastinate.contrib.django.utils import connector_params
@@ -17,6 +19,8 @@ HEARTBEAT = 10.0  # seconds
 DEAD_AFTER = 30.0  # seconds without a heartbeat
 # Below the 25 seconds that the supervisor, and the 30 that Kubernetes, give before they kill.
 GRACE = 20.0
+# How often (seconds) to ask whether jobs may run.
+LOOK = 1.0
 KEEP_DONE_HOURS = 3 * 24
 KEEP_FAILED_HOURS = 30 * 24
 
@@ -46,13 +50,42 @@ class WorkerConnector(PsycopgConnector):
 
 
 async def _work(app: App) -> None:
+    """Work while the database is what Parley left; it ends when that is not so any more (rule R9)."""
     async with app.open_async():
-        await app.run_worker_async(
-            concurrency=CONCURRENCY,
-            shutdown_graceful_timeout=GRACE,
-            update_heartbeat_interval=HEARTBEAT,
-            stalled_worker_timeout=DEAD_AFTER,
+        await _until_quarantined(False)
+        working = asyncio.create_task(
+            app.run_worker_async(
+                concurrency=CONCURRENCY,
+                shutdown_graceful_timeout=GRACE,
+                update_heartbeat_interval=HEARTBEAT,
+                stalled_worker_timeout=DEAD_AFTER,
+            )
         )
+        watching = asyncio.create_task(_until_quarantined(True))
+        try:
+            await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watching.cancel()
+            if not working.done():
+                working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+
+
+async def _until_quarantined(wanted: bool) -> None:
+    """Jobs of a restored database ran before, perhaps: none runs again before it is released."""
+    from parley.messaging import quarantine
+    from parley.messaging.line import Line
+
+    line = Line("jobs")
+    try:
+        while True:
+            quarantine.SEEN.recall(settings.TICK_FILE)
+            if await line.run(quarantine.held) is wanted:
+                return
+            await asyncio.sleep(LOOK)
+    finally:
+        await line.close()
 
 
 def add_housekeeping(app: App) -> None:

@@ -189,6 +189,8 @@ STRIPE = {
 }
 # Every wait of the two roads is multiplied by this; below 1 only where a test has no minutes to spend.
 PATIENCE = env.patience
+# The highest tick of the database that this machine has seen (messaging.quarantine).
+TICK_FILE = env.data / "tick"
 CALL_TIMEOUT = 20.0 * PATIENCE
 # Calls to carriers under way at once in one `parley texts`.
 TEXTS_AT_ONCE = 200

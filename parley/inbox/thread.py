@@ -14,6 +14,7 @@ from django.utils import timezone
 from parley.businesses.models import Member
 from parley.inbox.media import Media, media_in
 from parley.inbox.reach import messages_in
+from parley.messaging import quarantine
 from parley.messaging.again import again_key
 from parley.messaging.models import Conversation, Message, MessageQuerySet
 from parley.messaging.sending import why_no_texts
@@ -120,6 +121,7 @@ class Thread:
     def _lines(self, messages: Sequence[Message], previous: Message | None = None) -> list[Line]:
         repeated = self._repeated(messages)
         behind = self._behind(messages)
+        held = self._held(messages)
         media = media_in(self.member, messages)
         texts, emails = why_no_texts(self.client) is None, bool(self.client.email)
         lines = []
@@ -129,7 +131,9 @@ class Thread:
                 line.day = day(message.at, self.zone)
             line.follows = previous is not None and not line.day and self._same_run(previous, message)
             line.icon, line.receipt = self._receipt(message)
-            if message.id in behind:
+            if message.id in held:
+                line.receipt = f"Waiting to send. {quarantine.WHY}"
+            elif message.id in behind:
                 line.behind = behind[message.id]
                 line.receipt = "Waiting to send: the carrier is still being asked about the text before it."
             if message.state in FAILED or message.state == State.UNCONFIRMED:
@@ -143,6 +147,12 @@ class Thread:
             if after.follows and self._said_by_next(line.message, after.message):
                 line.receipt = ""
         return lines
+
+    @staticmethod
+    def _held(messages: Iterable[Message]) -> set[uuid.UUID]:
+        """Texts that wait because the database went back in time (rule R9)."""
+        waiting = {m.id for m in messages if m.state == State.QUEUED and m.channel == Message.Channel.SMS}
+        return waiting if waiting and quarantine.holds() else set()
 
     def _behind(self, messages: Iterable[Message]) -> dict[uuid.UUID, bool]:
         """Texts that wait only because one before them is in doubt (rule R3), and whether a member may send past it.
@@ -192,7 +202,7 @@ class Thread:
         """The icon and the words under a bubble."""
         state, reason = message.state, message.reason.rstrip(".")
         if message.inbound:
-            return "", clock(message.at, self.zone)
+            return "", clock(message.at, self.zone) + (", arrived late" if "late" in message.why else "")
         if state in FAILED:
             said = "Not sent" if state == State.CANCELED else "Not delivered"
             return "alert", f"{said}. {reason}." if reason else f"{said}."
@@ -216,6 +226,8 @@ class Thread:
     def _by(self, message: Message, words: str) -> str:
         """Who sent it, where that was not the reader."""
         lower = words[0].lower() + words[1:]
+        if "records" in message.why:
+            return f"{words}. From the carrier’s records."
         if message.channel == Message.Channel.EMAIL:
             words = f"Email {lower}"
             lower = f"email {lower}"

@@ -27,7 +27,7 @@ from psycopg.types.json import Jsonb
 
 from parley.carriers.base import Accepted, Carrier, Doubt, NotSent, Outgoing, Paused, Refused
 from parley.clients.consent import LOCK, LOCK_KEY
-from parley.messaging import outcomes, revoking, sending, why
+from parley.messaging import outcomes, quarantine, revoking, sending, why
 from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
@@ -52,19 +52,20 @@ LET_GO_WITHIN = 0.02
 PLANNED_AT_ONCE = 200
 LOOK_FOR_CLOSED = 5.0
 
-LOCK_LANES = """
+# Nothing leaves of a database that went back in time (R9).
+LOCK_LANES = f"""
     SELECT l.number_id, n.number, n.pace, n.carrier,
            extract(epoch FROM greatest(l.next_at - clock_timestamp(), interval '0'))::float8 AS ahead
     FROM messaging_lane l JOIN numbers_phonenumber n ON n.id = l.number_id
     WHERE l.next_at <= clock_timestamp() + %(ahead)s * interval '1 second'
-      AND n.paused = '' AND n.carrier = ANY(%(carriers)s)
+      AND n.paused = '' AND n.carrier = ANY(%(carriers)s) AND NOT {quarantine.HELD}
       AND EXISTS (
           SELECT 1 FROM messaging_outbox o WHERE o.number_id = l.number_id AND o.run_at <= clock_timestamp()
       )
     ORDER BY l.next_at
     LIMIT %(lanes)s
     FOR UPDATE OF l SKIP LOCKED
-"""
+"""  # noqa: S608  our own constants
 
 # What is due, and R6's lock on each: held from before the claim until the request is out, by this session. Whoever is
 # just being opted out is passed over. A second statement, so that it sees what whoever held the lane before us has
@@ -222,7 +223,9 @@ async def claim(
     """
     lanes = await (
         await db.execute(
-            LOCK_LANES, {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room), "ahead": AHEAD}
+            LOCK_LANES,
+            {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room), "ahead": AHEAD}
+            | quarantine.SEEN.parameters,
         )
     ).fetchall()
     if not lanes:
