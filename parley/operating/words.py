@@ -128,7 +128,7 @@ def loops(figures: Figures) -> list[Loop]:
             DOES.get(one.loop, (one.loop, ""))[0],
             one.machine,
             lasting(one.age),
-            lasting(one.up),
+            lasting(max(0.0, one.up)),
             f"{one.told.get('memory', 0) / 1_000_000:.0f} MB",
             one.away,
         )
