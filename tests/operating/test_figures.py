@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,21 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from parley.messaging.doubt import Doubts
 from parley.messaging.line import Line
 from parley.messaging.models import Attempt, CarrierEvent, Outbox
+from parley.messaging.patience import Patience
+from parley.messaging.receiving import Receiving
 from parley.numbers.models import PhoneNumber
 from parley.operating import exposition, figures
 from parley.operating.figures import Figures
 from parley.operating.metrics import metrics
-from parley.pulse import tallies
+from parley.pulse import beats, tallies
 from parley.pulse.beats import PROCESS, Heart
 from parley.pulse.models import Beat, Reading, Tally
 from parley.pulse.tasks import forget_old_beats
 from tests.people import House
+from tests.world import database_url
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -282,3 +288,41 @@ def test_every_figure_is_explained_and_every_alarm_is_about_one_there_is() -> No
         assert re.search(r"^ {8}expr: \S", body, re.MULTILINE), name
         assert re.search(r"^ {10}severity: (page|ticket)$", body, re.MULTILINE), name
         assert re.search(r"^ {10}summary: \S", body, re.MULTILINE), name
+
+
+async def test_a_loop_that_is_stuck_leaves_no_beat(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process lives, its neighbours go round; only what it waits for does not come."""
+    monkeypatch.setattr(beats, "EVERY", 0.0)
+    patience = Patience(0.05)
+    await line.run(
+        lambda db: db.execute(
+            "INSERT INTO messaging_carrierevent (carrier, kind, key, shard, form, received_at, trouble) "
+            "VALUES ('nobody', 'text', 'x', 1, 'Body=x', now(), '')"
+        )
+    )
+    receiving, doubts = Receiving({}, patience), Doubts({}, patience)
+
+    async def seen(loop: str) -> bool:
+        return await line.run(lambda db: beats.newest(db, loop)) is not None
+
+    async def waits() -> bool:
+        rows = await line.run(lambda db: db.execute("SELECT 1 FROM pg_locks WHERE NOT granted"))
+        return await rows.fetchone() is not None
+
+    async with asyncio.timeout(30), await psycopg.AsyncConnection.connect(database_url()) as other:
+        await other.execute("SELECT 1 FROM messaging_carrierevent FOR UPDATE")
+        going = [asyncio.create_task(loop.run()) for loop in (receiving, doubts)]
+        await _until(waits)
+        await line.run(lambda db: db.execute("DELETE FROM pulse_beat"))
+        await _until(lambda: seen("doubt"))
+        assert not await seen("receiving")
+        await other.rollback()
+        await _until(lambda: seen("receiving"))
+        receiving.stop()
+        doubts.stop()
+        await asyncio.gather(*going)
+
+
+async def _until(look: Callable[[], Awaitable[bool]]) -> None:
+    while not await look():  # noqa: ASYNC110  it is a database that is looked at
+        await asyncio.sleep(0.02)
