@@ -110,11 +110,8 @@ class Watch:
         """Go round as long as this process's loop does."""
 
         async def leave(db: Db) -> None:
-            told = {"pages": float(self._pages())}
-            if self._journal.is_dir():
-                told["journal"] = float(sum(entry.stat().st_size for entry in os.scandir(self._journal)))
             async with db.transaction():
-                await self._heart.leave(db, **told)
+                await self._heart.leave(db, pages=float(self._pages()), **_journaled(self._journal))
 
         while True:
             try:
@@ -160,6 +157,19 @@ class Watch:
             await _answer(send, 503, b"")
             return
         await _answer(send, 200, body, (b"content-type", exposition.CONTENT_TYPE))
+
+
+def _journaled(folder: Path) -> dict[str, float]:
+    """How many bytes of webhooks lie on this machine's disk, if it ever kept any."""
+    size = 0
+    try:
+        for entry in os.scandir(folder):
+            # Whoever has brought one into the database removes it under our eyes.
+            with contextlib.suppress(FileNotFoundError):
+                size += entry.stat().st_size
+    except FileNotFoundError:
+        return {}
+    return {"journal": float(size)}
 
 
 def _read() -> bytes:

@@ -25,6 +25,7 @@ MASKED = [
     ("number 5035550142 or 15035550142.", "number •••••0142 or •••••0142."),
     ("(503) 555-0142, 503-555-0142", "•••••0142, •••••0142"),
     ("GET /clients?q=Maya+Okafor&in=7 failed", "GET /clients?… failed"),
+    ("GET /clients?Maya", "GET /clients?…"),
     ("https://api.example.com/Messages.json?To=x", "https://api.example.com/Messages.json?…"),
     ("Internal Server Error: /join/Zm9yIHlvdSBhbG9uZQ", "Internal Server Error: /join/…"),
     ("Internal Server Error: /sign-in/forgot/2-c5kx-77aa", "Internal Server Error: /sign-in/forgot/…"),

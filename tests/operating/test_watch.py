@@ -89,6 +89,15 @@ def test_who_is_well_and_what_is_told_to_a_monitor(world: World, juniper: House)
     until(lambda: health(world, "/healthz/all")[0] == 200, 30, what="every loop")
     assert health(world, "/healthz/all")[1]["away"] == []
 
+    # What lies on this machine's disk is told, too.
+    (world.folder / "journal").mkdir()
+    (world.folder / "journal" / "events.1.journal").write_bytes(b"x" * 700)
+    journal = re.compile(r'parley_journal_bytes\{machine="[^"]+"\}')
+    until(
+        lambda: [v for name, v in metrics(world).items() if journal.fullmatch(name)] == [700],
+        what="the journal",
+    )
+
     # A text out, one in, and one that nobody signed; all of it is counted, and none of it told.
     send(juniper.owner, juniper.client(), channel="sms", body="Do not repeat this")
     until(lambda: not connection.cursor().execute("SELECT 1 FROM messaging_outbox").fetchone(), what="sent")
