@@ -246,7 +246,10 @@ def _django() -> Iterator[None]:
     with _surroundings(database=True):
         import django
 
+        from parley.config import logs
+
         django.setup()
+        sys.excepthook = logs.excepthook
         yield
 
 

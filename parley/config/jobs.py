@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.connector import BaseConnector
 from procrastinate.contrib.django.utils import connector_params
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
+
+from parley.pulse import tallies
+from parley.pulse.beats import BEAT, EVERY, saying
 
 CONCURRENCY = 8
 HEARTBEAT = 10.0  # seconds
@@ -31,6 +39,7 @@ def run() -> None:
 
     add_housekeeping(app)
     with app.replace_connector(WorkerConnector(app.connector)) as worker_app:
+        worker_app.job_manager = Beating(worker_app.connector)
         asyncio.run(_work(worker_app))
 
 
@@ -47,6 +56,37 @@ class WorkerConnector(PsycopgConnector):
 
     def get_sync_connector(self) -> BaseConnector:
         return self._django
+
+
+class Beating(JobManager):
+    """Leaves the worker's beat where it looks for its next job, and counts what became of each."""
+
+    def __init__(self, connector: BaseConnector) -> None:
+        super().__init__(connector)
+        self._next = 0.0
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        if time.monotonic() >= self._next:
+            await self._beat()
+        return await super().fetch_job(queues, worker_id)
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        await super().finish_job(job, status, delete_job)
+        tallies.count("jobs", status.value)
+
+    async def retry_job(self, job: Job, *given: Any, **more: Any) -> None:
+        await super().retry_job(job, *given, **more)
+        tallies.count("jobs", "retried")
+
+    async def _beat(self) -> None:
+        await self.connector.execute_query_async(BEAT, **saying("jobs"))
+        if (taken := tallies.adding()) is not None:
+            try:
+                await self.connector.execute_query_async(tallies.ADD, **taken)
+            except BaseException:
+                tallies.put_back(taken)
+                raise
+        self._next = time.monotonic() + EVERY
 
 
 async def _work(app: App) -> None:

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "parley.ui",
     "parley.pulse",
     "parley.businesses",
+    "parley.operating",
     "django.contrib.admin",
     "allauth",
     "allauth.account",
@@ -214,7 +215,7 @@ WHITENOISE_MIMETYPES = {".webmanifest": "application/manifest+json"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "formatters": {"line": {"()": f"parley.config.logs.{'Json' if env.log_format == 'json' else 'Text'}"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.log_level.upper()},
     "loggers": {

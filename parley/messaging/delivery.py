@@ -32,6 +32,7 @@ from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
 from parley.messaging.sending import ROOM_TO_ARRIVE
+from parley.pulse.beats import Heart
 from parley.quota import ledger
 from parley.sms import quiet_hours
 
@@ -329,6 +330,7 @@ class Delivery:
         self._to_let_go: list[tuple[int, int]] = []
         self._some_to_let_go = asyncio.Event()
         self._next_plan = 0.0
+        self._heart = Heart("delivery")
 
     async def run(self) -> None:
         """Claim and call until `stop`; then wait for what is under way."""
@@ -340,6 +342,9 @@ class Delivery:
                 self.wake.clear()
                 # A quarter at a time: claiming one by one as calls end would cost a commit for each.
                 await self._room.wait()
+                if self._heart.due:
+                    async with self._using_line:
+                        await self._heart.beat(self._line)
                 claimed: list[Claimed] = []
                 if open_carriers := self._open_carriers():
                     claimed = await self._claim(self.capacity - len(self._calls), open_carriers)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -40,6 +41,7 @@ from parley.messaging.line import Db
 from parley.messaging.outcomes import Changes
 from parley.messaging.patience import patience
 from parley.messaging.revoking import Said
+from parley.pulse import tallies
 
 log = logging.getLogger(__name__)
 
@@ -229,7 +231,11 @@ class Hooks:
             await carrier.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
         status = await self._take(scope, receive)
+        tallies.count("webhooks", str(status))
+        if status in (200, 503):
+            tallies.took("webhook_seconds", time.perf_counter() - began)
         body = TWIML if status == 200 else b""
         headers = [(b"content-type", b"text/xml"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})

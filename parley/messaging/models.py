@@ -419,7 +419,10 @@ class CarrierEvent(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["carrier", "key"], name="event_once")]
-        indexes = [models.Index("shard", "id", name="events_to_read", condition=Q(done_at=None, trouble=""))]
+        indexes = [
+            models.Index("shard", "id", name="events_to_read", condition=Q(done_at=None, trouble="")),
+            models.Index("id", name="events_set_aside", condition=Q(done_at=None) & ~Q(trouble="")),
+        ]
 
 
 class Standing(models.Model):

@@ -33,6 +33,7 @@ from parley.messaging.outcomes import Changes, Fact
 from parley.messaging.patience import Patience
 from parley.messaging.tasks import fetch_media, say_nobody_reads, say_who_texts, write_if_unread
 from parley.numbers.texting import READS
+from parley.pulse.beats import Heart
 from parley.sms.numbers import pretty
 from parley.sms.optout import wish
 
@@ -89,9 +90,11 @@ class Receiving:
 
     async def run(self) -> None:
         line = Line("receiving")
+        heart = Heart("receiving")
         try:
             while not self.stopping:
                 self.wake.clear()
+                await heart.beat(line)
                 if await self._batch(line) == 0:
                     try:
                         await asyncio.wait_for(self.wake.wait(), 1.0)
