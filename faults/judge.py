@@ -81,7 +81,7 @@ def tell(fault: str, seen: Mapping[str, Any], began: float, **more: Any) -> None
     """Print the run's one line, and end the process: 1 unless nothing was lost, doubled, let in or shown wrong."""
     from bench.ground import machine
 
-    zeros = {name: 0 for name in COUNTS}
+    zeros = dict.fromkeys(COUNTS, 0)
     secs = round(time.monotonic() - began, 1)
     line = {"fault": fault, "tried": 0, **zeros, **seen, "secs": secs, **more, "machine": machine()}
     print(json.dumps(line), flush=True)

@@ -152,8 +152,14 @@ async def _write(db: Db, batch: Sequence[Outcome], patience: Patience) -> None:
     by_state: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in batch:
         by_state[outcome.state].append(outcome)
-    if bound := by_state["bound"]:
-        facts = [Fact(o.carrier_id, "accepted", o.attempt_id) for o in bound]
+    bound: dict[str, Outcome] = {}
+    for outcome in by_state["bound"]:
+        if bound.setdefault(outcome.carrier_id, outcome) is not outcome:
+            # As in `record`, but both were answered at once.
+            log.error("carrier gave one id to two attempts")
+            by_state["unknown"].append(outcome)
+    if bound:
+        facts = [Fact(o.carrier_id, "accepted", o.attempt_id) for o in bound.values()]
         await climb(db, facts, changes, patience)
     if refused := by_state["refused"]:
         await _refused(db, refused, changes)
@@ -272,10 +278,12 @@ async def climb(db: Db, facts: Sequence[Fact], changes: Changes, patience: Patie
     best: dict[str, Fact] = {}
     for fact in facts:
         known = best.get(fact.carrier_id)
-        if known is None or RANK[fact.state] > RANK[known.state]:
+        if known is None:
             best[fact.carrier_id] = fact
-        elif known.attempt_id is None and fact.attempt_id is not None:
-            best[fact.carrier_id] = replace(known, attempt_id=fact.attempt_id)
+            continue
+        higher = fact if RANK[fact.state] > RANK[known.state] else known
+        # Only one of the two may name our attempt.
+        best[fact.carrier_id] = replace(higher, attempt_id=known.attempt_id or fact.attempt_id)
     # Always in one order: two transactions that climb the same rows must not wait for each other.
     chosen = sorted(best.values(), key=lambda fact: fact.carrier_id)
     named = [fact for fact in chosen if fact.attempt_id is not None]

@@ -236,6 +236,15 @@ async def test_two_attempts_with_one_carrier_id_leave_only_the_second_in_doubt(
     assert await states() == {"Text 0": "accepted", "Text 1": "unknown", "Text 2": "accepted"}
 
 
+async def test_one_carrier_id_for_two_attempts_at_once_leaves_the_second_in_doubt(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    await sync_to_async(write)(juniper, *many(2))
+    both = [Outcome(text.attempt_id, "bound", carrier_id="SM1") for text in await take(line)]
+    await outcomes.record(line, both, patience)
+    assert await states() == {"Text 0": "accepted", "Text 1": "unknown"}
+
+
 async def test_an_outcome_that_comes_after_the_lease_binds_but_never_regresses(
     juniper: House, line: Line, patience: Patience
 ) -> None:
