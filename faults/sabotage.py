@@ -44,7 +44,11 @@ class Guard:
 
 
 DELIVERY, OUTCOMES, DOUBT = (f"parley/messaging/{name}.py" for name in ("delivery", "outcomes", "doubt"))
-HOOKS, REVOKING, LEDGER = "parley/messaging/hooks.py", "parley/messaging/revoking.py", "parley/quota/ledger.py"
+HOOKS, REVOKING, LEDGER = (
+    "parley/messaging/hooks.py",
+    "parley/messaging/revoking.py",
+    "parley/quota/ledger.py",
+)
 
 GUARDS: Sequence[Guard] = [
     Guard(
@@ -295,8 +299,8 @@ GUARDS: Sequence[Guard] = [
     Guard(
         "pages load nothing of others",
         "parley/ui/middleware.py",
-        '''"default-src 'self'",''',
-        '''"default-src *",''',
+        """"default-src 'self'",""",
+        """"default-src *",""",
         "tests/inbox/test_actions.py::test_every_page_forbids_scripts_of_others",
     ),
     Guard(
@@ -362,13 +366,17 @@ def broken(tree: Path, guard: Guard) -> str:
     was = (tree / guard.file).read_text()
     if was.count(guard.old) != 1:
         found = was.count(guard.old)
-        raise SystemExit(f"“{guard.name}”: its code is {found} times in {guard.file}. Did it move?\n{guard.old}")
+        raise SystemExit(
+            f"“{guard.name}”: its code is {found} times in {guard.file}. Did it move?\n{guard.old}"
+        )
     (tree / guard.file).write_text(was.replace(guard.old, guard.new))
     return was
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", default="", help="guards whose name has this word")
     parser.add_argument("--list", action="store_true", help="only look whether each guard is where it was")
     wish = parser.parse_args()

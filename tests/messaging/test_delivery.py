@@ -173,6 +173,21 @@ async def test_a_number_keeps_its_pace(juniper: House, line: Line) -> None:
     assert second[0].wait > 0.05
 
 
+async def test_long_texts_are_a_smaller_share_of_a_numbers_pace(juniper: House, line: Line) -> None:
+    """Or a text that a member writes now would wait until they all have left."""
+    juniper.number.pace = 3
+    await juniper.number.asave()
+    long = [(phone, f"{body} {'a' * 180}") for phone, body in many(4)]
+    await sync_to_async(write)(juniper, *long)
+    assert len(await take(line)) == 1
+    await Lane.objects.aupdate(next_at=timezone.now())
+    await Message.objects.aupdate(segments=9)
+    assert len(await take(line)) == 1
+    await Lane.objects.aupdate(next_at=timezone.now())
+    await Message.objects.aupdate(segments=1)
+    assert len(await take(line)) == 2
+
+
 async def test_direct_texts_go_ahead_of_others(juniper: House, line: Line) -> None:
     messages = await sync_to_async(write)(juniper, *many(3))
     await Outbox.objects.filter(message=messages[0]).aupdate(priority=1)
