@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from faults import sabotage
 from faults.worker_kills import BAD_WEATHER, storm
 from parley.messaging.models import Attempt
 from tests.people import House
@@ -28,3 +29,7 @@ def test_kills_and_bad_weather_lose_and_double_nothing(web: World, juniper: Hous
     assert ends["absent"] >= 5, ends
     assert ends["not_sent"] >= 1, ends
     assert Attempt.objects.filter(state="bound").exclude(checks=0).exists()
+
+
+def test_every_guard_that_sabotage_takes_out_is_where_it_was() -> None:
+    assert sabotage.moved(sabotage.ROOT) == []
