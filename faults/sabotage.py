@@ -102,8 +102,8 @@ GUARDS: Sequence[Guard] = [
     Guard(
         "R4: a redirect is not followed",
         "parley/carriers/twilio/http.py",
-        "allow_redirects=False,\n                trace_request_ctx",
-        "allow_redirects=True,\n                trace_request_ctx",
+        "_Form(body, written), allow_redirects=False",
+        "_Form(body, written), allow_redirects=True",
         "tests/carriers/test_twilio_send.py -k refused_or_doubtful",
     ),
     Guard(

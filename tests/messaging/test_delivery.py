@@ -338,14 +338,9 @@ async def test_a_worker_that_lost_the_session_with_the_locks_begins_nothing(
     await sync_to_async(write)(juniper, *many(1))
     async with playing(TAKES) as wire, a_worker(wire.url) as worker:
         [text] = await worker._claim(9, ["twilio"])
-        waiting = asyncio.create_task(worker._call(replace(text, wait=0.2)))
+        waiting = asyncio.create_task(worker._call(replace(text, wait=1.0)))
         await asyncio.sleep(0)
-        await line.run(
-            lambda db: db.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name LIKE '%%delivery' AND datname = current_database()"
-            )
-        )
+        await worker._line.close()
         assert await worker._claim(9, ["twilio"]) == []
         await waiting
         assert worker._outcomes.get_nowait().state == "not_sent"
