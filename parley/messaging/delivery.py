@@ -74,9 +74,11 @@ LOCK_LANES = f"""
 PICK = f"""
     WITH due AS MATERIALIZED (
         SELECT o.*, {LOCK_KEY.format(business="o.business_id", phone="o.recipient")} AS key
-        FROM unnest(%(numbers)s::uuid[], %(budgets)s::int[]) AS lane (number_id, budget),
+        FROM unnest(%(numbers)s::uuid[], %(budgets)s::int[], %(segments)s::int[]) AS lane (number_id, budget, segments),
         LATERAL (
-            SELECT o.message_id, o.business_id, o.number_id, o.recipient, o.priority
+            SELECT o.message_id, o.business_id, o.number_id, o.recipient, o.priority, lane.segments AS most,
+                   CASE WHEN lane.segments IS NULL THEN 0
+                        ELSE (SELECT m.segments FROM messaging_message m WHERE m.id = o.message_id) END AS segments
             FROM messaging_outbox o
             LEFT JOIN clients_handset h ON h.business_id = o.business_id AND h.phone = o.recipient
             WHERE o.number_id = lane.number_id AND o.run_at <= clock_timestamp()
@@ -109,10 +111,15 @@ PICK = f"""
         ) o
     ), one AS MATERIALIZED (
         -- Of a pair a member's text may be due beside an older one that nobody wrote: one at a time.
-        SELECT DISTINCT ON (number_id, recipient) message_id, key FROM due
+        SELECT DISTINCT ON (number_id, recipient) * FROM due
         ORDER BY number_id, recipient, priority, message_id
+    ), share AS MATERIALIZED (
+        -- Of a paced number the share is counted in segments: a text that is written now must not wait for long ones.
+        SELECT message_id, key, most, sum(segments) OVER turn AS segments, row_number() OVER turn AS turn FROM one
+        WINDOW turn AS (PARTITION BY number_id ORDER BY priority, message_id)
     )
-    SELECT message_id, key, pg_try_advisory_lock_shared({LOCK}, key) AS held FROM one
+    SELECT message_id, key, pg_try_advisory_lock_shared({LOCK}, key) AS held FROM share
+    WHERE turn = 1 OR most IS NULL OR segments <= most
 """  # noqa: S608  our own constants
 
 TAKE = """
@@ -233,8 +240,14 @@ async def claim(
         return []
     by_number = {lane.number_id: lane for lane in lanes}
     share = max(1, room // len(lanes))
-    budgets = [min(share, max(1, int(lane.pace * HORIZON))) if lane.pace else share for lane in lanes]
-    due = {"numbers": list(by_number), "budgets": budgets, "arriving": ROOM_TO_ARRIVE}
+    segments = [max(1, int(lane.pace * HORIZON)) if lane.pace else None for lane in lanes]
+    budgets = [min(share, most or share) for most in segments]
+    due = {
+        "numbers": list(by_number),
+        "budgets": budgets,
+        "segments": segments,
+        "arriving": ROOM_TO_ARRIVE,
+    }
     picked = {row.message_id: row.key for row in await (await db.execute(PICK, due)).fetchall() if row.held}
     if held is not None:
         held.extend(picked.values())

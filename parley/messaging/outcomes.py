@@ -311,10 +311,12 @@ async def climb(db: Db, facts: Sequence[Fact], changes: Changes, patience: Patie
     best: dict[str, Fact] = {}
     for fact in facts:
         known = best.get(fact.carrier_id)
-        if known is None or RANK[fact.state] > RANK[known.state]:
+        if known is None:
             best[fact.carrier_id] = fact
-        elif known.attempt_id is None and fact.attempt_id is not None:
-            best[fact.carrier_id] = replace(known, attempt_id=fact.attempt_id)
+            continue
+        higher = fact if RANK[fact.state] > RANK[known.state] else known
+        # Only one of the two may name our attempt.
+        best[fact.carrier_id] = replace(higher, attempt_id=known.attempt_id or fact.attempt_id)
     # Always in one order: two transactions that climb the same rows must not wait for each other.
     chosen = sorted(best.values(), key=lambda fact: fact.carrier_id)
     named = [fact for fact in chosen if fact.attempt_id is not None]
