@@ -28,6 +28,7 @@ from psycopg.types.json import Jsonb
 from parley.carriers.base import Accepted, Carrier, Doubt, NotSent, Outgoing, Paused, Refused
 from parley.clients.consent import LOCK, LOCK_KEY
 from parley.messaging import outcomes, revoking, sending, why
+from parley.messaging.intake import opt_outs_wait
 from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
@@ -332,7 +333,8 @@ class Delivery:
                 while self.capacity - len(self._calls) < self.capacity // 4:
                     await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
                 claimed: list[Claimed] = []
-                if open_carriers := self._open_carriers():
+                # A STOP that came while the database was away is obeyed first.
+                if (open_carriers := self._open_carriers()) and not opt_outs_wait():
                     claimed = await self._claim(self.capacity - len(self._calls), open_carriers)
                 for text in claimed:
                     call = asyncio.create_task(self._call(text))

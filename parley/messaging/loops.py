@@ -16,6 +16,7 @@ from parley.live.dsn import conninfo
 from parley.live.nudges import TEXTS_CHANNEL
 from parley.messaging.delivery import Delivery
 from parley.messaging.doubt import Doubts
+from parley.messaging.intake import Drain
 from parley.messaging.patience import patience
 from parley.messaging.receiving import Receiving
 
@@ -45,7 +46,7 @@ async def serve() -> None:
     delivery = Delivery(carriers, patience(), settings.TEXTS_AT_ONCE)
     receiving = Receiving(carriers, patience())
     doubts = Doubts(carriers, patience())
-    parts = (delivery, receiving, doubts)
+    parts = (Drain(carriers), delivery, receiving, doubts)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: [part.stop() for part in parts])
     listening = asyncio.create_task(_listen(delivery.wake, receiving.wake))
