@@ -120,6 +120,9 @@ class World:
         child.send_signal(signal.SIGKILL)
         child.wait(10)
 
+    def pid(self, name: str) -> int:
+        return self._children[name].pid
+
     def running(self, name: str) -> bool:
         return name in self._children and self._children[name].poll() is None
 
