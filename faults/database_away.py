@@ -59,24 +59,23 @@ def main() -> None:
         from tests.world import a_world
 
         postgres = EmbeddedPostgres(folder / "postgres")
-        with a_world(folder, "sandbox", "web", "texts") as world:
+        with a_world(folder, "sandbox", "web") as world:
             house = a_house(1000)
             world.add_number(house.number.number)
             # Texts that are due as soon as the database is back: half of these clients will have opted out by then.
             clients = [house.client("S", str(n), phone=f"+1503777{n:04d}") for n in range(2 * STOPPING)]
-            with connection.cursor() as cursor:
-                for n, client in enumerate(clients):
-                    message = send(house.owner, client, channel="sms", body=f"Queued {n}")
-                    due = f"clock_timestamp() + interval '{before + 1:g} seconds'"
-                    cursor.execute(
-                        f"UPDATE messaging_outbox SET run_at = {due} WHERE message_id = %s", [message.id]
-                    )
+            for n, client in enumerate(clients):
+                send(house.owner, client, channel="sms", body=f"Queued {n}")
             queued = Message.objects.filter(direction="out").count()
             count = int((before + wish.away + after) * wish.rate)
             knocks = texts(world, count, seed=wish.seed)
             stops = [a_text(world, client.phone, "STOP") for client in clients[:STOPPING]]
+            due = f"clock_timestamp() + interval '{before + wish.away / 2:g} seconds'"
+            with connection.cursor() as cursor:
+                cursor.execute(f"UPDATE messaging_outbox SET run_at = {due}")
             connections.close_all()
 
+            world.start("texts")
             began = time.monotonic()
             caller = Caller(world.port)
             knocking = in_background(lambda: caller.at_pace(knocks, wish.rate))

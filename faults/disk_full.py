@@ -66,9 +66,9 @@ class Round:
     def _listens(self) -> bool:
         return self.caller.post(Knock("/hooks/nobody/text", {"a": "b"}, {})) == 404
 
-    def post(self, knocks: Sequence[Knock], threads: int = 8) -> None:
+    def post(self, knocks: Sequence[Knock] | None = None, threads: int = 8) -> None:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(self.caller.post, knocks))
+            list(pool.map(self.caller.post, self.knocks if knocks is None else knocks))
 
     def end(self, failing: bool) -> dict[str, int]:
         """Kill it, let another bring the journal in, and count."""
@@ -95,17 +95,12 @@ class Round:
         }
 
 
-def full(ground: Round, folder: Path) -> None:
-    ground.post(ground.knocks)
-
-
-def only_read(ground: Round, folder: Path) -> None:
-    third = len(ground.knocks) // 3
-    ground.post(ground.knocks[:third])
-    read_only(folder / "journal", on=True)
-    ground.post(ground.knocks[third : 2 * third])
-    read_only(folder / "journal", on=False)
-    ground.post(ground.knocks[2 * third :])
+def only_read(one: Round, disk: Path) -> None:
+    half = len(one.knocks) // 2
+    read_only(disk, on=True)
+    one.post(one.knocks[:half])
+    read_only(disk, on=False)
+    one.post(one.knocks[half:])
 
 
 def hasty(trace: Path) -> tuple[int, int]:
@@ -159,15 +154,15 @@ def main() -> None:
                 said[name] = answers(one.knocks)
 
             with small_disk(folder / "journal"):
-                a_round("full", lambda one: full(one, folder))
-            with small_disk(folder / "journal"):
-                a_round("read_only", lambda one: only_read(one, folder))
-            a_round("fsync_fails", lambda one: one.post(one.knocks), "fiu-run", "-x", "-c", FSYNC_FAILS)
+                a_round("full", Round.post)
+            with small_disk(folder / "journal") as disk:
+                a_round("read_only", lambda one: only_read(one, disk))
+            a_round("fsync_fails", Round.post, "fiu-run", "-x", "-c", FSYNC_FAILS)
             trace = folder / "trace"
             strace = ("strace", "-f", "-y", "-s", "64", "-o", str(trace))
             calls = "trace=write,writev,sendto,sendmsg,fsync,fdatasync"
             # One after another: each 200 is then about the record that was written last.
-            a_round("order", lambda one: one.post(one.knocks, threads=1), *strace, "-e", calls, failing=False)
+            a_round("order", lambda one: one.post(threads=1), *strace, "-e", calls, failing=False)
             acked, early = hasty(trace)
             total["misshown"] += early + (acked < wish.events)
     tell("disk_full", dict(total), began, answers=said, traced=acked, seed=wish.seed)

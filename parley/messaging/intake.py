@@ -71,6 +71,7 @@ INSERT = f"""
 Waiting = tuple[NewEvent, Said | None, "asyncio.Future[bool]"]
 # An event, what it says about being texted, and when it came; None: now.
 Came = tuple[NewEvent, Said | None, datetime | None]
+Write = Callable[[Db, Sequence[Came]], Awaitable[None]]
 
 
 class StillUnderWay(Exception):
@@ -140,7 +141,7 @@ class _Writer:
         self,
         outage: Outage,
         most: int,
-        write: Callable[[Db, Sequence[Came]], Awaitable[None]],
+        write: Write,
         in_time: float,
         kind: str,
     ) -> None:
@@ -256,20 +257,9 @@ class _Writer:
         await self._write_on(self._db, batch)
 
     async def _write_on(self, db: Db, batch: Sequence[Waiting]) -> None:
-        try:
-            await self._into(db, [(event, said, None) for event, said, _ in batch])
-        except StillUnderWay:
-            _answer(batch, False)
-        except psycopg.DataError:
-            # One row that PostgreSQL cannot hold must not take its neighbours with it.
-            if len(batch) == 1:
-                log.error("a webhook holds what the database cannot")
-                _answer(batch, False)
-                return
-            for one in batch:
-                await self._write_on(db, [one])
-        else:
-            _answer(batch, True)
+        dealt_with = await _bring(db, [(event, said, None) for event, said, _ in batch], self._into)
+        for one, whole in zip(batch, dealt_with, strict=True):
+            _answer([one], bool(whole))
 
 
 def _answer(batch: Sequence[Waiting], kept: bool) -> None:
@@ -310,6 +300,34 @@ async def _obey(db: Db, batch: Sequence[Came]) -> None:
         if wait is None:
             raise StillUnderWay
         return
+
+
+async def _bring(db: Db, batch: Sequence[Came], write: Write) -> list[bool | None]:
+    """Write a batch; what spoils it is found one by one, and takes no other with it.
+
+    Of each: True if it is dealt with; False if it is kept but may not be obeyed; None if the database cannot hold it.
+    Raises what says that the database is away, or cannot be used as it is.
+    """
+    try:
+        await write(db, batch)
+    except StillUnderWay:
+        return [False] * len(batch)
+    except (psycopg.OperationalError, psycopg.InterfaceError, OSError):
+        raise
+    except Exception as error:
+        spoilt = not isinstance(error, psycopg.Error) or isinstance(
+            error, psycopg.DataError | psycopg.IntegrityError
+        )
+        if write is _insert and not spoilt:
+            raise
+        if len(batch) > 1:
+            return [each for one in batch for each in await _bring(db, [one], write)]
+        log.error("a webhook could not be dealt with: %s", type(error).__name__)
+        if write is _insert:
+            return [None]
+        # Kept at least: `receiving` tries to obey it again, and else sets it aside for a person.
+        return [False if kept else None for kept in await _bring(db, batch, _insert)]
+    return [True] * len(batch)
 
 
 class Drain:
@@ -376,10 +394,9 @@ class Drain:
             came = [self._came(record, kind) for record in left.records]
             most, write = (OBEYED_AT_ONCE, _obey) if kind == OPT_OUTS else (BATCH, _insert)
             for first in range(0, len(came), most):
-                try:
-                    await _brought(db, came[first : first + most], write)
-                except psycopg.DataError:
-                    left.damaged = True
+                async with asyncio.timeout(DEAD_AFTER):
+                    brought = await _bring(db, came[first : first + most], write)
+                left.damaged |= None in brought
             await asyncio.to_thread(left.done)
             if left.damaged:
                 log.error(
@@ -396,28 +413,6 @@ class Drain:
             text = carrier.read_text(parse_qsl(event.form, keep_blank_values=True))
             said = revoking.said_by(carrier, text, at) if text else None
         return event, said, at
-
-
-async def _brought(
-    db: Db, batch: Sequence[Came], write: Callable[[Db, Sequence[Came]], Awaitable[None]]
-) -> None:
-    """Bring a batch in. Raises DataError when all but what the database cannot hold is in, and TimeoutError."""
-    try:
-        async with asyncio.timeout(DEAD_AFTER):
-            await write(db, batch)
-    except StillUnderWay:
-        return  # it is in, and nobody is waiting for an answer
-    except psycopg.DataError:
-        if len(batch) == 1:
-            raise
-        wrong: psycopg.DataError | None = None
-        for one in batch:
-            try:
-                await _brought(db, [one], write)
-            except psycopg.DataError as error:
-                wrong = error
-        if wrong:
-            raise wrong from None
 
 
 def _packed(event: NewEvent, at: datetime) -> bytes:

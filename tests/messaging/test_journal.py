@@ -7,18 +7,24 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.management import call_command
 from django.db import connection
 
-from parley.messaging import journal
+from parley.carriers.base import Received
+from parley.messaging import intake, journal, revoking
+from parley.messaging.events import NewEvent
 from parley.messaging.journal import Journal
+from parley.messaging.line import Db, Line
 from parley.messaging.models import CarrierEvent, Message
+from parley.messaging.revoking import Said
 from parley.messaging.sending import send
-from tests.messaging.signed import post, sid, text_form
+from tests.messaging.signed import TWILIO, post, sid, text_form
 from tests.people import House
 from tests.proxy import Way, a_way
 from tests.waiting import until
@@ -73,8 +79,9 @@ def test_a_torn_end_takes_only_what_nobody_was_told_of(folder: Path) -> None:
         path.write_bytes(whole[:-cut])
         assert read(path) == ([b"one", b"two"], False), cut
     # The length of the file came onto the disk, and its end did not.
-    path.write_bytes(whole[:-last] + bytes(last))
-    assert read(path) == ([b"one", b"two"], False)
+    for lacking in (last, 10):
+        path.write_bytes(whole[:-lacking] + bytes(lacking))
+        assert read(path) == ([b"one", b"two"], False), lacking
 
 
 def test_what_is_damaged_is_noticed_and_takes_no_other_with_it(folder: Path) -> None:
@@ -263,6 +270,33 @@ def test_without_a_disk_either_the_carrier_is_asked_to_try_again(cut_off: World,
     way.open()
     until(lambda: post(cut_off, TEXT, form) == 200, what="the database")
     assert events() == 1
+
+
+async def test_what_spoils_a_batch_takes_no_other_with_it(line: Line) -> None:
+    def event(key: str, form: str = "Body=Hello") -> NewEvent:
+        return NewEvent("twilio", "text", key, None, 0, form)
+
+    def said(recipient: str) -> Said | None:
+        text = Received("SM1", MAYA, recipient, "STOP")
+        return revoking.said_by(TWILIO, text, datetime.now(UTC))
+
+    now = datetime.now(UTC)
+
+    async def keep(db: Db) -> list[list[bool | None]]:
+        return [
+            await intake._bring(db, [(event("1"), None, now), (event("2", "\0"), None, now)], intake._insert),
+            # It cannot be obeyed, but it is kept for a person.
+            await intake._bring(
+                db, [(event("3"), said(OURS), None), (event("4"), said("\0"), None)], intake._obey
+            ),
+        ]
+
+    assert await line.run(keep) == [[True, None], [True, False]]
+    assert await sync_to_async(lambda: set(CarrierEvent.objects.values_list("key", flat=True)))() == {
+        "1",
+        "3",
+        "4",
+    }
 
 
 @pytest.mark.django_db
