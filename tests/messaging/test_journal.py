@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import resource
 import time
@@ -102,7 +103,9 @@ def test_what_is_damaged_is_noticed_and_takes_no_other_with_it(folder: Path) -> 
     assert [kept.suffix for kept in folder.iterdir()] == [".damaged"]
 
 
-def test_a_file_is_left_alone_while_somebody_writes_or_reads_it(folder: Path) -> None:
+def test_a_file_is_left_alone_while_somebody_writes_or_reads_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mine = Journal(folder, "events", SECRET)
     mine.append([b"one"])
     (path,) = journal.left_in(folder, "events")
@@ -111,11 +114,17 @@ def test_a_file_is_left_alone_while_somebody_writes_or_reads_it(folder: Path) ->
     first = journal.take(path, SECRET)
     assert first is not None
     assert journal.take(path, SECRET) is None
-    stale = os.open(path, os.O_RDONLY)  # somebody who opened it before it was removed
-    first.done()
     first.let_go()
-    os.close(stale)
-    assert journal.take(path, SECRET) is None
+
+    lock = fcntl.flock
+
+    def removed_meanwhile(file: int, how: int) -> None:
+        path.unlink()
+        lock(file, how)
+
+    with monkeypatch.context() as slow:
+        slow.setattr(fcntl, "flock", removed_meanwhile)
+        assert journal.take(path, SECRET) is None
     mine.append([b"two"])
     assert journal.waiting(folder) == 1
     assert read_all(folder, mine) == [b"two"]
