@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
 import os
@@ -10,6 +11,8 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -26,7 +29,7 @@ from parley.messaging.models import CarrierEvent, Message
 from parley.messaging.revoking import Said
 from parley.messaging.sending import send
 from tests.messaging.signed import TWILIO, post, sid, text_form
-from tests.people import House
+from tests.people import House, make_house
 from tests.proxy import Way, a_way
 from tests.waiting import until
 from tests.world import World, a_world
@@ -279,6 +282,25 @@ def test_without_a_disk_either_the_carrier_is_asked_to_try_again(cut_off: World,
     way.open()
     until(lambda: post(cut_off, TEXT, form) == 200, what="the database")
     assert events() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_opt_out_in_a_journal_is_obeyed_as_it_is_brought_in(settings: Any, folder: Path) -> None:
+    settings.JOURNAL = folder
+    maya = make_house().client()
+    form = urlencode({"MessageSid": "SM1", "AccountSid": "AC1", "From": MAYA, "To": OURS, "Body": "STOP"})
+    left_behind = Journal(folder, intake.OPT_OUTS, settings.SECRET_KEY)
+    left_behind.append(
+        [intake._packed(NewEvent("twilio", "text", "SM1", None, 0, form), datetime.now(UTC))] * 2
+    )
+    assert intake.opt_outs_wait()
+    left_behind.close()
+    # Nothing reads events here: what follows is the journal's own doing.
+    asyncio.run(intake.Drain({"twilio": TWILIO})._once())
+    maya.refresh_from_db()
+    assert maya.texting == "stopped"
+    assert CarrierEvent.objects.count() == 1
+    assert not intake.opt_outs_wait()
 
 
 async def test_what_spoils_a_batch_takes_no_other_with_it(line: Line) -> None:
