@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.ground import family, ground
 from faults.webhooks import Caller, Knock, answers, tell, texts
 
-KIB_OF_DISK = 256
+KIB_OF_DISK = 64
 FSYNC_FAILS = "enable_random name=posix/io/sync/fdatasync,probability=0.33,failinfo=5"
 
 

@@ -288,10 +288,11 @@ def test_without_a_disk_either_the_carrier_is_asked_to_try_again(cut_off: World,
 def test_an_opt_out_in_a_journal_is_obeyed_as_it_is_brought_in(settings: Any, folder: Path) -> None:
     settings.JOURNAL = folder
     maya = make_house().client()
-    form = urlencode({"MessageSid": "SM1", "AccountSid": "AC1", "From": MAYA, "To": OURS, "Body": "STOP"})
+    key = sid()
+    form = urlencode({"MessageSid": key, "AccountSid": "AC1", "From": MAYA, "To": OURS, "Body": "STOP"})
     left_behind = Journal(folder, intake.OPT_OUTS, settings.SECRET_KEY)
     left_behind.append(
-        [intake._packed(NewEvent("twilio", "text", "SM1", None, 0, form), datetime.now(UTC))] * 2
+        [intake._packed(NewEvent("twilio", "text", key, None, 0, form), datetime.now(UTC))] * 2
     )
     assert intake.opt_outs_wait()
     left_behind.close()
