@@ -168,8 +168,8 @@ FORGERIES: tuple[Forgery, ...] = (
     too_many_fields,
     hash_key_signature,
 )
-# Large ones are slow to make: a few of them.
-FEW = 20
+# Large ones are slow to make: one in so many.
+LARGE = 250
 
 
 def forge(world: Any, *, forged: int, replayed: int, seed: int) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def forge(world: Any, *, forged: int, replayed: int, seed: int) -> dict[str, Any
     bodies = []
     knocks = texts(world, forged, seed=seed)
     for n, knock in enumerate(knocks):
-        forgery = too_large if n < FEW else FORGERIES[n % len(FORGERIES)]
+        forgery = too_large if n % LARGE == 0 else FORGERIES[n % len(FORGERIES)]
         bodies.append(forgery(world, dice, knock))
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(caller.post, knocks, bodies))
