@@ -76,7 +76,7 @@ class Round:
         from parley.messaging.models import CarrierEvent
         from tests.waiting import until
 
-        for pid in family(self.world.pid("web")):  # strace does not take what it traces with it
+        for pid in family(self.world.children["web"].pid):  # strace does not take what it traces with it
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.world.kill("web")

@@ -57,7 +57,7 @@ def main() -> None:
 
             knocking = in_background(knock)
             kills = 0
-            pid = world.pid("web")
+            pid = world.children["web"].pid
             # It lives for a while after it first answers, or nothing would ever be kept.
             while not over.wait(dice.uniform(0.5, 3.0)):
                 victim = dice.choice(family(pid))

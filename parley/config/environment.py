@@ -60,6 +60,7 @@ class Environment:
     demo: bool
     log_level: str
     web_threads: int
+    texts_processes: int
     patience: float
 
     smtp_host: str | None
@@ -103,6 +104,7 @@ class Environment:
             demo=demo,
             log_level=read.one("PARLEY_LOG_LEVEL", _one_of(LOG_LEVELS), "info"),
             web_threads=read.one("PARLEY_WEB_THREADS", _between(1, 64), 8),
+            texts_processes=read.one("PARLEY_TEXTS_PROCESSES", _between(1, 16), 1),
             patience=read.one("PARLEY_PATIENCE", _factor, 1.0),
             smtp_host=read.text("PARLEY_SMTP_HOST", "127.0.0.1" if demo else None),
             smtp_port=read.one("PARLEY_SMTP_PORT", _port, mailbox_port + 1 if demo else 587),

@@ -39,12 +39,16 @@ from parley.sms import quiet_hours
 log = logging.getLogger(__name__)
 
 LANES_AT_ONCE = 64
+# How soon (seconds) a worker that found nothing looks again; it waits twice as long each time, a second at the most.
+SOONEST = 0.01
 # How much of a paced number's work one claim takes: a worker that dies leaves at most this much in doubt.
 HORIZON = 1.0
 # The next share is taken this much before its turn, so that between two shares the number does not fall behind.
 AHEAD = 0.5
 # How long (seconds) after all of a request was handed to the network its client is let go, if no answer came sooner.
 ON_ITS_WAY = 0.5
+# And how long (seconds) it may take to say so to the database, so that many are let go by one statement.
+LET_GO_WITHIN = 0.02
 # Marketing whose window has closed is given another so many at once, and looked for so often (seconds).
 PLANNED_AT_ONCE = 200
 LOOK_FOR_CLOSED = 5.0
@@ -231,9 +235,8 @@ async def claim(
     picked = {row.message_id: row.key for row in await (await db.execute(PICK, due)).fetchall() if row.held}
     if held is not None:
         held.extend(picked.values())
-    rows = await (
-        await db.execute(TAKE, {"picked": list(picked), "lease": lease, **revoking.WORDS})
-    ).fetchall()
+    take = {"picked": list(picked), "lease": lease, **revoking.WORDS}
+    rows = await (await db.execute(TAKE, take)).fetchall() if picked else []
     now = time.monotonic()
     used: dict[UUID, float] = defaultdict(float)
     claimed = []
@@ -313,12 +316,15 @@ class Delivery:
         self.wake = asyncio.Event()
         self.stopping = False
         self._calls: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Event()
+        self._room.set()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._paused_until: dict[str, float] = {}
         self._line = Line("delivery")
         # The session that claims holds R6's locks, so one thing at a time is done on it.
         self._using_line = asyncio.Lock()
-        self._to_let_go: list[int] = []
+        # With the session that holds each: a session that ended has let go of all, and its successor may hold the same.
+        self._to_let_go: list[tuple[int, int]] = []
         self._some_to_let_go = asyncio.Event()
         self._next_plan = 0.0
 
@@ -326,22 +332,26 @@ class Delivery:
         """Claim and call until `stop`; then wait for what is under way."""
         recording = asyncio.create_task(self._record())
         letting_go = asyncio.create_task(self._let_go())
+        idle = SOONEST
         try:
             while not self.stopping:
                 self.wake.clear()
                 # A quarter at a time: claiming one by one as calls end would cost a commit for each.
-                while self.capacity - len(self._calls) < self.capacity // 4:
-                    await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+                await self._room.wait()
                 claimed: list[Claimed] = []
-                # A STOP that came while the database was away is obeyed first.
-                if (open_carriers := self._open_carriers()) and not opt_outs_wait():
+                if open_carriers := self._open_carriers():
                     claimed = await self._claim(self.capacity - len(self._calls), open_carriers)
                 for text in claimed:
                     call = asyncio.create_task(self._call(text))
                     self._calls.add(call)
-                    call.add_done_callback(self._calls.discard)
-                if not claimed:
-                    await self._sleep(0.25 if self._calls else 1.0)
+                    call.add_done_callback(self._ended)
+                self._look_for_room()
+                if claimed:
+                    idle = SOONEST
+                else:
+                    # Nothing is due, or another worker holds the lanes just now.
+                    await self._sleep(min(idle, 0.25 if self._calls else 1.0))
+                    idle = min(2 * idle, 1.0)
             if self._calls:
                 await asyncio.wait(self._calls)
             await self._outcomes.join()
@@ -353,6 +363,17 @@ class Delivery:
     def stop(self) -> None:
         self.stopping = True
         self.wake.set()
+        self._room.set()
+
+    def _ended(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        self._look_for_room()
+
+    def _look_for_room(self) -> None:
+        if self.capacity - len(self._calls) >= self.capacity // 4 or self.stopping:
+            self._room.set()
+        else:
+            self._room.clear()
 
     async def _sleep(self, longest: float) -> None:
         try:
@@ -369,9 +390,13 @@ class Delivery:
 
         async def work(db: Db) -> list[Claimed]:
             # Work that was cut off is done again, and its session may still hold what it took.
+            held.extend(self._taken_back())
             if held:
                 await let_go(db, held)
                 held.clear()
+            # Asked whenever the database is there again: a STOP that came while it was away is obeyed first.
+            if opt_outs_wait():
+                return []
             if time.monotonic() >= self._next_plan:
                 # At once again while there is more of it.
                 full = await plan_again(db, PLANNED_AT_ONCE) == PLANNED_AT_ONCE
@@ -394,20 +419,26 @@ class Delivery:
 
     def _give_back(self, *keys: int) -> None:
         if keys:
-            self._to_let_go.extend(keys)
+            self._to_let_go.extend((self._line.session, key) for key in keys)
             self._some_to_let_go.set()
 
     async def _let_go(self) -> None:
-        """Give back R6's locks of texts that are out: an opt-out may be waiting for one."""
+        """Give back R6's locks of texts that are out, if no claim does so first: an opt-out may be waiting for one."""
         while True:
             await self._some_to_let_go.wait()
+            await asyncio.sleep(LET_GO_WITHIN)
             self._some_to_let_go.clear()
             async with self._using_line:
-                keys, self._to_let_go = self._to_let_go, []
-                try:
-                    await self._line.run(lambda db, keys=keys: let_go(db, keys))  # type: ignore[misc]
-                except psycopg.Error as error:
-                    log.error("locks not given back: %s", type(error).__name__)
+                if self._to_let_go:
+                    try:
+                        await self._line.run(lambda db: let_go(db, self._taken_back()))
+                    except psycopg.Error as error:
+                        log.error("locks not given back: %s", type(error).__name__)
+
+    def _taken_back(self) -> list[int]:
+        """What is to be let go of by the session that there is now."""
+        given, self._to_let_go = self._to_let_go, []
+        return [key for session, key in given if session == self._line.session]
 
     async def _call(self, text: Claimed) -> None:
         """Hand one text over, and let go of its client when nothing is on its way to the carrier any more."""

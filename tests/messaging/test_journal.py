@@ -22,10 +22,12 @@ from django.db import connection
 
 from parley.carriers.base import Received
 from parley.messaging import intake, journal, revoking
+from parley.messaging.delivery import Delivery
 from parley.messaging.events import NewEvent
 from parley.messaging.journal import Journal
 from parley.messaging.line import Db, Line
 from parley.messaging.models import CarrierEvent, Message
+from parley.messaging.patience import Patience
 from parley.messaging.revoking import Said
 from parley.messaging.sending import send
 from tests.messaging.signed import TWILIO, post, sid, text_form
@@ -287,7 +289,9 @@ def test_without_a_disk_either_the_carrier_is_asked_to_try_again(cut_off: World,
 @pytest.mark.django_db(transaction=True)
 def test_an_opt_out_in_a_journal_is_obeyed_as_it_is_brought_in(settings: Any, folder: Path) -> None:
     settings.JOURNAL = folder
-    maya = make_house().client()
+    house = make_house()
+    maya = house.client()
+    send(house.owner, maya, channel="sms", body="See you at nine")
     key = sid()
     form = urlencode({"MessageSid": key, "AccountSid": "AC1", "From": MAYA, "To": OURS, "Body": "STOP"})
     left_behind = Journal(folder, intake.OPT_OUTS, settings.SECRET_KEY)
@@ -296,8 +300,16 @@ def test_an_opt_out_in_a_journal_is_obeyed_as_it_is_brought_in(settings: Any, fo
     )
     assert intake.opt_outs_wait()
     left_behind.close()
+
     # Nothing reads events here: what follows is the journal's own doing.
-    asyncio.run(intake.Drain({"twilio": TWILIO})._once())
+    async def work() -> None:
+        delivery = Delivery({"twilio": TWILIO}, Patience(1.0))
+        assert await delivery._claim(10, ["twilio"]) == []
+        await intake.Drain({"twilio": TWILIO})._once()
+        assert await delivery._claim(10, ["twilio"]) == []
+        await delivery._line.close()
+
+    asyncio.run(work())
     maya.refresh_from_db()
     assert maya.texting == "stopped"
     assert CarrierEvent.objects.count() == 1
