@@ -8,6 +8,8 @@ import fcntl
 import os
 import resource
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -205,7 +207,7 @@ def cut_off(way: Way, tmp_path: Path) -> Iterator[World]:
     """A `parley web` that has never seen its database, which is there for all others."""
     with a_world(tmp_path, "sandbox") as world:
         world.launch("web", DATABASE_URL=way.url)
-        until(lambda: listens(world), what="web")
+        until(lambda: listens(world), 40, what="web")
         yield world
 
 
@@ -277,13 +279,25 @@ def connected(name: str) -> bool:
         return cursor.fetchone() is not None
 
 
+def page(world: World) -> int:
+    """What somebody with a session gets."""
+    request = urllib.request.Request(f"{world.url}/clients", headers={"Cookie": f"sessionid={'a' * 32}"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
 def test_without_a_disk_either_the_carrier_is_asked_to_try_again(cut_off: World, way: Way) -> None:
+    assert page(cut_off) == 503
     (cut_off.folder / "journal").write_text("in the way of the folder")
     form = text_form(cut_off, MAYA, OURS, "Hello")
     assert post(cut_off, TEXT, form) == 503
     way.open()
     until(lambda: post(cut_off, TEXT, form) == 200, what="the database")
     assert events() == 1
+    assert page(cut_off) == 200  # the page to sign in
 
 
 @pytest.mark.django_db(transaction=True)
