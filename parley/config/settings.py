@@ -175,6 +175,9 @@ EMAIL_USE_SSL = env.smtp_security == "tls"
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.email_from
 
+# Webhooks that came while the database was away. On a disk that outlives the process.
+JOURNAL = env.data / "journal"
+
 SANDBOX_URL = env.sandbox_url
 TWILIO = {
     "account_sid": env.twilio_account_sid,

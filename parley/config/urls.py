@@ -14,3 +14,5 @@ urlpatterns = [
     path("", include("parley.quota.buying_urls")),
     path("", include("parley.quota.urls")),
 ]
+
+handler500 = "parley.ui.failed.failed"

@@ -28,6 +28,7 @@ from psycopg.types.json import Jsonb
 from parley.carriers.base import Accepted, Carrier, Doubt, NotSent, Outgoing, Paused, Refused
 from parley.clients.consent import LOCK, LOCK_KEY
 from parley.messaging import outcomes, quarantine, revoking, sending, why
+from parley.messaging.intake import opt_outs_wait
 from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
@@ -414,6 +415,9 @@ class Delivery:
             if held:
                 await let_go(db, held)
                 held.clear()
+            # Asked whenever the database is there again: a STOP that came while it was away is obeyed first.
+            if opt_outs_wait():
+                return []
             if time.monotonic() >= self._next_plan:
                 # At once again while there is more of it.
                 full = await plan_again(db, PLANNED_AT_ONCE) == PLANNED_AT_ONCE

@@ -17,6 +17,7 @@ from parley.live.nudges import TEXTS_CHANNEL
 from parley.messaging.backfill import Backfill
 from parley.messaging.delivery import Delivery
 from parley.messaging.doubt import Doubts
+from parley.messaging.intake import Drain
 from parley.messaging.patience import patience
 from parley.messaging.quarantine import Watching
 from parley.messaging.receiving import Receiving
@@ -49,7 +50,7 @@ async def serve() -> None:
     doubts = Doubts(carriers, patience())
     backfill = Backfill(carriers, patience())
     watching = Watching(patience(), settings.TICK_FILE)
-    parts = (delivery, receiving, doubts, backfill, watching)
+    parts = (Drain(carriers), delivery, receiving, doubts, backfill, watching)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: [part.stop() for part in parts])
     listening = asyncio.create_task(_listen(delivery.wake, receiving.wake))
