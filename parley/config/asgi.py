@@ -57,7 +57,7 @@ def _find_business(scope: Scope) -> str | None:
     user = get_user(request)
     if not user.is_authenticated:
         return None
-    member = find_member(user.pk, request.session.get(BUSINESS))
+    member = find_member(user, request.session.get(BUSINESS))
     return str(member.business_id) if member else None
 
 
