@@ -52,7 +52,7 @@ def _shape(model: type[models.Model]) -> tuple[list[str], list[tuple[int, Any]]]
     converters = [
         (place, convert)
         for place, field in enumerate(fields)
-        for convert in field.get_db_converters(connection)
+        for convert in field.get_db_converters(connection)  # type: ignore[attr-defined]
     ]
     return [field.attname for field in fields], converters
 

@@ -390,6 +390,8 @@ ANSWERED = """
     WHERE id = %(conversation)s AND business_id = %(business)s
 """
 
+ANSWERED_IF_PAID = ANSWERED + "AND EXISTS (SELECT 1 FROM line)"  # noqa: S608
+
 
 def _answer(message: Message) -> dict[str, Any]:
     """For `ANSWERED`."""
@@ -448,7 +450,7 @@ def _along(*, answered: bool) -> str:
             ON CONFLICT DO NOTHING
         ), place AS (INSERT INTO messaging_outbox ({places}) SELECT {", ".join(place)} FROM line)
     """  # noqa: S608  our own columns
-    return f"{written}, answered AS ({ANSWERED} AND EXISTS (SELECT 1 FROM line))" if answered else written
+    return f"{written}, answered AS ({ANSWERED_IF_PAID})" if answered else written
 
 
 def _consent(business: Business, ready: Ready, kind: Message.Kind, *, answers: bool) -> why.ConsentWhy:
