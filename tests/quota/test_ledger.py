@@ -353,7 +353,7 @@ def test_the_sums_are_the_balance_whatever_happens(juniper: House, acts: list[An
 
 
 def test_what_follows_from_a_debit_is_known_before_it(juniper: House) -> None:
-    """`_NOTHING_FOLLOWS` and `After.crossed` are the same rule: the short road is taken only where nothing is to tell."""
+    """`_NOTHING_FOLLOWS` is `After.crossed` in SQL: the short road is taken only where nothing is to be told."""
     grid = list(itertools.product(range(12), (0, 1, 5), (0, 5, 10, 15), (False, True), (0, 4)))
     names = ("monthly", "bought", "allowance", "reload", "reload_below")
     arrays = "%(a)s::int[], %(b)s::int[], %(c)s::int[], %(d)s::bool[], %(e)s::int[]"
