@@ -5,12 +5,13 @@ from __future__ import annotations
 import psycopg
 import pytest
 from django.contrib.auth import BACKEND_SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from parley.businesses.models import Member
-from parley.config.postgres.base import DatabaseWrapper
 from tests.people import House
 from tests.world import database_url
 
@@ -39,6 +40,10 @@ def test_whoever_was_shut_out_is_out(juniper: House) -> None:
     juniper.owner.user.set_password("another-long-one")
     juniper.owner.user.save()
     assert browser.get("/inbox").status_code == 302, "the password was changed"
+    browser.force_login(juniper.owner.user)
+    assert browser.get("/inbox").status_code == 200
+    Session.objects.update(expire_date=timezone.now())
+    assert browser.get("/inbox").status_code == 302, "the session is over"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -61,7 +66,6 @@ def test_a_send_asks_seven_statements_and_begins_no_transaction(juniper: House) 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_was_cut_is_seen_without_asking() -> None:
-    assert isinstance(connection, DatabaseWrapper) or hasattr(connection, "is_usable")
     connection.ensure_connection()
     assert connection.is_usable()
     with psycopg.connect(database_url(), autocommit=True) as other:
