@@ -87,7 +87,7 @@ TEMPLATES = [
 def _database(url: str) -> dict[str, object]:
     parts = dict(conninfo_to_dict(url))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "parley.config.postgres",
         "NAME": parts.pop("dbname", "parley"),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),
@@ -107,9 +107,11 @@ AUTH_USER_MODEL = "businesses.User"
 # The email is unique whatever its letter case, by a constraint that this check does not know of.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = [
+    "parley.businesses.signed_in.Backend",
+    # Sessions that began before there was ours.
     "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
 ]
+SESSION_ENGINE = "parley.businesses.signed_in"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -457,3 +457,21 @@ def test_a_nudge_is_one_question_and_a_burst_is_few(visit: Visit, juniper: House
         arrives(juniper, maya, f"Burst {n}")
     expect(row).to_contain_text("Burst 39")
     assert len(asked) - alone < 40, "nudges that come while it asks are gathered"
+
+
+def test_in_a_crowd_who_looks_asks_at_once_and_others_in_their_time(visit: Visit, juniper: House) -> None:
+    theirs = juniper.text(juniper.client("Theo", "Lind", "+15035550121"), "Hi").conversation_id
+    open_ = juniper.text(juniper.client(), "Hello").conversation_id
+    page = connected(visit(f"/inbox/{open_}", juniper.owner.user))
+    page.wait_for_load_state("networkidle")
+    # As a tab that holds the line tells the others what it heard.
+    hear = """([c, s]) => new BroadcastChannel("parley events").postMessage(
+        {event: "change", data: JSON.stringify({c: [c], n: false, s})})"""
+    with page.expect_request("**/live?*") as asked:
+        page.evaluate(hear, [str(theirs), 3_600_000])
+        page.evaluate(hear, [str(open_), 3_600_000])
+    assert f"c={open_}" in asked.value.url
+    assert f"c={theirs}" in asked.value.url, "what could wait is asked along with what could not"
+    with page.expect_request("**/live?*") as asked:
+        page.evaluate(hear, [str(theirs), 100])
+    assert f"c={open_}" not in asked.value.url.partition("&thread=")[0]
