@@ -21,7 +21,8 @@ from django.views.decorators.vary import vary_on_headers
 from parley.businesses.access import MemberRequest, for_members
 from parley.inbox.composer import Composer
 from parley.inbox.doubts import doubt_about, with_doubt
-from parley.inbox.listing import Found, Listing
+from parley.inbox.listing import Listing
+from parley.inbox.search import Found
 from parley.inbox.thread import FAILED, Thread
 from parley.live.nudges import MOST_IDS, nudge
 from parley.messaging import sending

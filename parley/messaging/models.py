@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.lookups import LessThanOrEqual
 
 from parley.businesses.models import Business, Member
 from parley.businesses.tenancy import BusinessOwned, TenantKey, tenant_target
+from parley.businesses.words import OwnWords
 from parley.carriers.base import MOST_MEDIA_BYTES
 from parley.clients.models import Client
 from parley.numbers.models import PhoneNumber
@@ -223,7 +223,7 @@ class Message(BusinessOwned):
         ]
         indexes = [
             models.Index("business", "conversation", F("at").desc(), F("id").desc(), name="thread"),
-            GinIndex(SearchVector("body", config="simple"), name="inbox_words"),
+            GinIndex(OwnWords("body"), name="inbox_words"),
         ]
 
     def __str__(self) -> str:
