@@ -27,7 +27,9 @@ def ground(*, durable: bool = True, folder: Path | None = None, **variables: str
     from parley.config.embedded_postgres import EmbeddedPostgres
 
     with (
-        contextlib.nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="parley-bench-") as there,
+        contextlib.nullcontext(str(folder))
+        if folder
+        else tempfile.TemporaryDirectory(prefix="parley-bench-") as there,
         EmbeddedPostgres(Path(there) / "postgres", fast=not durable) as server,
     ):
         os.environ |= {

@@ -59,7 +59,7 @@ def _thread(
 ) -> dict[str, Any]:
     """All that the thread's templates need."""
     return {
-        "thread": Thread(request.member, conversation),
+        "thread": Thread(request.member, conversation, _uuid(request.GET.get("at"))),
         "composer": composer or _composer(request, conversation),
         "members": request.member.business.members.select_related("user").order_by("user__name", "id"),
         "current": conversation.id,
@@ -130,7 +130,7 @@ def inbox(request: MemberRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 @for_members
 def conversation(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
-    """A conversation beside the list; for htmx the conversation alone."""
+    """A conversation beside the list; for htmx the conversation alone. `at` is the message that a search found."""
     context = _thread(request, _find(request, id))
     if _partial(request):
         return render(request, "inbox/opened.html", context)

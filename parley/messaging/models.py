@@ -24,13 +24,25 @@ if TYPE_CHECKING:
     from django_stubs_ext.db.models.manager import RelatedManager
 
 
+SHOWN_IN_LIST = (
+    *("business_id", "last_at", "unread", "waiting", "closed_at"),
+    *(f"client__{name}" for name in ("business_id", "first_name", "last_name", "phone", "email", "texting")),
+    *(f"last_message__{name}" for name in ("business_id", "at", "direction", "channel", "kind", "title")),
+    *(f"last_message__{name}" for name in ("subject", "body", "state", "reason", "media")),
+    *("last_message__author__user__name", "last_message__author__role"),
+    *("assignee__user__name", "assignee__user__email", "assignee__role"),
+)
+
+
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     """Named in the language of the Inbox."""
 
     def for_list(self) -> ConversationQuerySet:
-        """With all that a row of the list shows, newest first."""
-        return self.select_related("client", "last_message__author__user", "assignee__user").order_by(
-            F("last_at").desc(), F("id").desc()
+        """With all that a row of the list shows and nothing else, newest first."""
+        return (
+            self.select_related("client", "last_message__author__user", "assignee__user")
+            .only(*SHOWN_IN_LIST)
+            .order_by(F("last_at").desc(), F("id").desc())
         )
 
     def open(self) -> ConversationQuerySet:
