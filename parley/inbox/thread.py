@@ -21,6 +21,8 @@ from parley.messaging.sending import why_no_texts
 from parley.ui.templatetags.ui import ago, clock, day, local_date
 
 PAGE = 50
+# How far back from the end a conversation opens at a message that a search found; what is shown always ends at the end.
+MOST_SHOWN = 400
 # A run of bubbles is broken by a pause.
 PAUSE = timedelta(minutes=15)
 # `changed_at` is written before its transaction commits, on a clock that may not be ours: a refresh looks back
@@ -78,13 +80,17 @@ class Line:
 class Thread:
     """One conversation for the member who reads it."""
 
-    def __init__(self, member: Member, conversation: Conversation) -> None:
+    def __init__(self, member: Member, conversation: Conversation, at: uuid.UUID | None = None) -> None:
+        """`at`: the message to open at. One that is not in this conversation changes nothing."""
         self.member = member
         self.conversation = conversation
         self.client = conversation.client
         self.zone = member.business.zone
         self.asked_at = timezone.now()
         self.earlier: Message | None = None
+        self._at = at
+        self.found: Message | None = None
+        self.too_far: Message | None = None
 
     @property
     def _messages(self) -> MessageQuerySet:
@@ -92,8 +98,21 @@ class Thread:
 
     @cached_property
     def newest(self) -> list[Line]:
-        """The last page. `earlier` is then the message that the page before it ends at."""
-        return self._page(list(self._messages.newest_first()[: PAGE + 1]))
+        """The last page, or from the page around `found` on. `earlier` is the message that the page before ends at."""
+        size = self._back_to(self._at) if self._at else PAGE
+        return self._page(list(self._messages.newest_first()[: size + 1]), size=size)
+
+    def _back_to(self, id: uuid.UUID) -> int:
+        """How many messages to show so that this one is among them, with some before it."""
+        at = self._messages.filter(pk=id).first()
+        if at is None:
+            return PAGE
+        later = self._messages.after(at)[: MOST_SHOWN + 1].count()
+        if later > MOST_SHOWN:
+            self.too_far = at
+            return PAGE
+        self.found = at
+        return max(PAGE, later + 1 + PAGE // 2)
 
     def before(self, message_id: uuid.UUID) -> list[Line]:
         """The page before a message, which comes along again: whether it follows is known only now."""
@@ -113,9 +132,9 @@ class Thread:
         tail = list(self._messages.after(first).order_by("at", "id"))
         return self._lines([*prior[:1], first, *tail], prior[1] if len(prior) > 1 else None)
 
-    def _page(self, newest_first: list[Message], *then: Message) -> list[Line]:
-        page = newest_first[:PAGE]
-        self.earlier = page[-1] if len(newest_first) > PAGE else None
+    def _page(self, newest_first: list[Message], *then: Message, size: int = PAGE) -> list[Line]:
+        page = newest_first[:size]
+        self.earlier = page[-1] if len(newest_first) > size else None
         return self._lines([*reversed(page), *then])
 
     def _lines(self, messages: Sequence[Message], previous: Message | None = None) -> list[Line]:

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -17,6 +16,7 @@ from django.db.models.lookups import LessThanOrEqual
 
 from parley.businesses.models import Business, Member
 from parley.businesses.tenancy import BusinessOwned, TenantKey, tenant_target
+from parley.businesses.words import OwnWords
 from parley.carriers.base import MOST_MEDIA_BYTES
 from parley.clients.models import Client
 from parley.numbers.models import PhoneNumber
@@ -25,13 +25,25 @@ if TYPE_CHECKING:
     from django_stubs_ext.db.models.manager import RelatedManager
 
 
+SHOWN_IN_LIST = (
+    *("business_id", "last_at", "unread", "waiting", "closed_at"),
+    *(f"client__{name}" for name in ("business_id", "first_name", "last_name", "phone", "email", "texting")),
+    *(f"last_message__{name}" for name in ("business_id", "at", "direction", "channel", "kind", "title")),
+    *(f"last_message__{name}" for name in ("subject", "body", "state", "reason", "media")),
+    *("last_message__author__user__name", "last_message__author__role"),
+    *("assignee__user__name", "assignee__user__email", "assignee__role"),
+)
+
+
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     """Named in the language of the Inbox."""
 
     def for_list(self) -> ConversationQuerySet:
-        """With all that a row of the list shows, newest first."""
-        return self.select_related("client", "last_message__author__user", "assignee__user").order_by(
-            F("last_at").desc(), F("id").desc()
+        """With all that a row of the list shows and nothing else, newest first."""
+        return (
+            self.select_related("client", "last_message__author__user", "assignee__user")
+            .only(*SHOWN_IN_LIST)
+            .order_by(F("last_at").desc(), F("id").desc())
         )
 
     def open(self) -> ConversationQuerySet:
@@ -226,7 +238,7 @@ class Message(BusinessOwned):
         ]
         indexes = [
             models.Index("business", "conversation", F("at").desc(), F("id").desc(), name="thread"),
-            GinIndex(SearchVector("body", config="simple"), name="inbox_words"),
+            GinIndex(OwnWords("body"), name="inbox_words"),
         ]
 
     def __str__(self) -> str:
