@@ -121,14 +121,14 @@ def test_there_and_back(juniper: House, tmp_path: Path, target: str) -> None:
 
 
 def programs_whose_pg_restore_dies(tmp_path: Path) -> Path:
-    """It speaks half of what it should, and fails."""
+    """It fails before it has made the indexes and triggers: what it said could be committed."""
     real = find_programs()
     folder = tmp_path / "programs"
     folder.mkdir()
     for name in ("pg_dump", "psql"):
         (folder / name).symlink_to(real / name)
     script = folder / "pg_restore"
-    script.write_text(f'#!/bin/sh\n"{real}/pg_restore" "$@" | head -c 20000\nexit 1\n')
+    script.write_text(f'#!/bin/sh\n"{real}/pg_restore" "$@" | sed "/^CREATE INDEX/,\\$d"\nexit 1\n')
     script.chmod(0o755)
     return folder
 
