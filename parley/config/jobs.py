@@ -20,7 +20,7 @@ from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
 from parley.pulse import tallies
-from parley.pulse.beats import BEAT, EVERY, saying
+from parley.pulse.beats import BEAT, EVERY, Heart, saying
 
 CONCURRENCY = 8
 HEARTBEAT = 10.0  # seconds
@@ -118,8 +118,12 @@ async def _until_quarantined(wanted: bool) -> None:
     from parley.messaging.line import Line
 
     line = Line("jobs")
+    heart = Heart("jobs")
     try:
         while True:
+            # Who waits for the release is well; once there is a worker, its beats are its own.
+            if not wanted:
+                await heart.beat(line)
             quarantine.SEEN.recall(settings.TICK_FILE)
             if await line.run(quarantine.held) is wanted:
                 return

@@ -74,6 +74,16 @@ JOBS = """
     FROM procrastinate_jobs WHERE status IN ('todo', 'doing') GROUP BY 1 ORDER BY 1
 """
 
+STANDING = """
+    SELECT coalesce(extract(epoch FROM clock_timestamp() - quarantined_at), 0)::float8 AS held, trouble
+    FROM messaging_standing WHERE quarantined_at IS NOT NULL
+"""
+
+BACKFILL = """
+    SELECT cause, sum(asked)::bigint AS asked, sum(failed)::bigint AS failed, sum(found)::bigint AS found
+    FROM messaging_backfill WHERE hour > now() - interval '1 day' GROUP BY cause ORDER BY cause
+"""
+
 NUMBERS = """
     SELECT n.id::text AS number, n.number AS phone, n.pace, n.paused, n.duty, b.name AS business
     FROM numbers_phonenumber n LEFT JOIN businesses_business b ON b.id = n.business_id
@@ -168,6 +178,16 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """What a day of reading the carriers' logs came to, for one cause: boot, gap, clock."""
+
+    cause: str
+    asked: int
+    failed: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     beats: Sequence[Seen]
     tallies: Mapping[str, Mapping[str, float]]
@@ -182,6 +202,9 @@ class Figures:
     events_oldest: float
     set_aside: int
     jobs: Sequence[Queue]
+    # For how long (seconds) the database has been in quarantine, and why it is not released; None if it is not.
+    quarantine: tuple[float, str] | None
+    logs: Sequence[Log]
 
     @property
     def lags(self) -> dict[str, float | None]:
@@ -225,6 +248,8 @@ def read(cursor: Cursor, transaction: AbstractContextManager[Any]) -> Figures:
             events_oldest=events["oldest"],
             set_aside=events["set_aside"],
             jobs=[Queue(**row) for row in _rows(cursor, JOBS)],
+            quarantine=next(((row["held"], row["trouble"]) for row in _rows(cursor, STANDING)), None),
+            logs=[Log(**row) for row in _rows(cursor, BACKFILL)],
         )
 
 

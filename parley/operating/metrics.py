@@ -25,6 +25,7 @@ def metrics(figures: Figures) -> list[Metric]:
         *_queue(figures),
         *_doubt(figures),
         *_webhooks(figures),
+        *_afterwards(figures),
         *_jobs(figures),
         *_processes(figures),
     ]
@@ -121,6 +122,24 @@ def _webhooks(figures: Figures) -> list[Metric]:
         if kept:
             journal.add(kept[0], machine=machine)
     return [webhooks, seconds, waiting, oldest, aside, journal]
+
+
+def _afterwards(figures: Figures) -> list[Metric]:
+    found = Metric(
+        "parley_backfill_texts", "gauge", "Texts of the last day that came by the carrier’s log alone."
+    )
+    failed = Metric(
+        "parley_backfill_failed", "gauge", "Carriers’ logs that could not be read in the last day."
+    )
+    told = {one.cause: one for one in figures.logs}
+    for cause in ("boot", "clock", "gap"):
+        found.add(told[cause].found if cause in told else 0, cause=cause)
+        failed.add(told[cause].failed if cause in told else 0, cause=cause)
+    held = Metric(
+        "parley_quarantine_seconds", "gauge", "Since when the database is in quarantine; 0: it is not."
+    )
+    held.add(figures.quarantine[0] if figures.quarantine else 0)
+    return [found, failed, held]
 
 
 def _jobs(figures: Figures) -> list[Metric]:

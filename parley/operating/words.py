@@ -77,11 +77,27 @@ def troubles(figures: Figures) -> list[Trouble]:
                     f"Start “{START.get(loop, 'parley texts')}” on one of your machines, or read its log there.",
                 )
             )
+    if figures.quarantine is not None:
+        held, trouble = figures.quarantine
+        found.append(
+            Trouble(
+                f"Texts wait: the database went back in time {lasting(held)} ago, and the carrier is asked what was "
+                f"sent since. {trouble}".rstrip(),
+                "It is released by itself when the carrier’s log could be read. “parley release” says what is missing.",
+            )
+        )
+    if missed := sum(one.found for one in figures.logs if one.cause == "clock"):
+        found.append(
+            Trouble(
+                f"{_some(missed, 'text')} of the last day came without a webhook.",
+                "They are in the Inbox. Does the carrier’s webhook point here, and does your proxy let it in?",
+            )
+        )
     if figures.set_aside:
         found.append(
             Trouble(
                 f"{_some(figures.set_aside, 'webhook')} could not be read.",
-                "They are kept. See why below, under “Coming in”; report what you cannot explain.",
+                "They are kept. See why below, under “Coming in”; when that is mended, “parley manage replay_events”.",
             )
         )
     for number in figures.numbers.values():

@@ -35,6 +35,7 @@ from parley.messaging.patience import Patience
 from parley.messaging.quarantine import Seen
 from parley.messaging.sending import send, send_automatic
 from parley.numbers.models import PhoneNumber
+from parley.pulse.beats import newest
 from tests.people import House
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -338,9 +339,14 @@ async def test_no_job_begins_in_quarantine(
     monkeypatch.setattr(jobs, "LOOK", 0.02)
     await enter(line)
     await asyncio.wait_for(jobs._until_quarantined(True), 10)
+    # Beside a worker it leaves no beat for it.
+    assert await line.run(lambda db: newest(db, "jobs")) is None
     waiting = asyncio.create_task(jobs._until_quarantined(False))
     done, _ = await asyncio.wait({waiting}, timeout=0.3)
     assert not done
+    async with asyncio.timeout(10):
+        while await line.run(lambda db: newest(db, "jobs")) is None:  # noqa: ASYNC110  it is a database
+            await asyncio.sleep(0.02)
     await sync_to_async(quarantine.release_by_hand)()
     await asyncio.wait_for(waiting, 10)
 

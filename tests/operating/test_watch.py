@@ -28,7 +28,7 @@ from tests.world import World, database_url
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TOKEN = "known-to-the-monitor-alone"
-TEXTS = {"delivery", "receiving", "doubt"}
+TEXTS = {"delivery", "receiving", "doubt", "backfill"}
 
 
 @pytest.fixture
