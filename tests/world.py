@@ -85,20 +85,27 @@ class World:
     def start(self, *names: str) -> None:
         """Start children by their `parley` names and wait until they answer. "texts#2" is another `parley texts`."""
         for name in names:
-            log = open(self.folder / f"{name}.log", "ab")  # noqa: SIM115  the child's own
+            self.launch(name)
+        for name, url in (("web", f"{self.url}/healthz"), ("sandbox", f"{self.sandbox_url}/sandbox/health")):
+            if name in names:
+                until(lambda: self._up(name, url), 30, what=name)  # noqa: B023  asked at once
+
+    def launch(self, name: str, *before: str, **variables: str) -> int:
+        """Start a child without waiting until it answers, after the words `before` on its command line.
+
+        Returns its process id.
+        """
+        with open(self.folder / f"{name}.log", "ab") as log:
             self.children[name] = subprocess.Popen(
-                [sys.executable, "-m", "parley", name.partition("#")[0]],
+                [*before, sys.executable, "-m", "parley", name.partition("#")[0]],
                 cwd=ROOT,
-                env=self.environment,
+                env=self.environment | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-            log.close()
-        for name, url in (("web", f"{self.url}/healthz"), ("sandbox", f"{self.sandbox_url}/sandbox/health")):
-            if name in names:
-                until(lambda: self._up(name, url), 30, what=name)  # noqa: B023  asked at once
+        return self.children[name].pid
 
     def afresh(self, *names: str, patience: float = 0.05) -> None:
         """Start these for another test: the sandbox knows nothing of the last, and no job of other tests waits."""

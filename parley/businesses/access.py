@@ -8,11 +8,10 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.views import redirect_to_login
-from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 
-from parley.businesses.models import Member
+from parley.businesses.models import Member, User
 
 BUSINESS = "business"
 # In the address of a link from outside: whose page it is.
@@ -26,16 +25,13 @@ class MemberRequest(HttpRequest):
     member: Member
 
 
-def find_member(user_id: Any, business_id: Any = None) -> Member | None:
+def find_member(user: User, business_id: Any = None) -> Member | None:
     """The membership this session works in: the chosen business, else the user's first."""
-    others = Member.objects.filter(user_id=OuterRef("user_id")).exclude(pk=OuterRef("pk"))
-    own = (
-        Member.objects.select_related("user", "business__plan")
-        .annotate(elsewhere=Exists(others))  # type: ignore[no-redef]
-        .filter(user_id=user_id, user__is_active=True)
-    )
-    chosen = own.filter(business_id=business_id).first() if business_id else None
-    return chosen or own.order_by("id").first()
+    if not user.is_active or not (own := user.works_for):
+        return None
+    chosen = next((member for member in own if str(member.business_id) == str(business_id)), own[0])
+    chosen.elsewhere = len(own) > 1
+    return chosen
 
 
 def for_members(
@@ -53,7 +49,7 @@ def for_members(
         if request.method == "GET" and (wanted := request.GET.get(IN)):
             _enter(request, wanted)
             return redirect(request.path)
-        member = find_member(request.user.pk, request.session.get(BUSINESS))
+        member = find_member(request.user, request.session.get(BUSINESS))
         if member is None:
             return render(request, "businesses/no_business.html", status=403)
         request.member = member  # type: ignore[attr-defined]
@@ -86,7 +82,7 @@ def for_signed_in(
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        if member := find_member(request.user.pk, request.session.get(BUSINESS)):
+        if member := find_member(request.user, request.session.get(BUSINESS)):
             request.member = member  # type: ignore[attr-defined]
         return view(request, *args, **kwargs)
 

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST
 
 from parley.businesses import second_factor
 from parley.businesses.models import User
+from parley.businesses.signed_in import BACKEND
 
 OWNER = "nora@juniperhair.example"
 # Of the business that has not begun to text.
@@ -31,7 +32,7 @@ def _open(request: HttpRequest, email: str) -> HttpResponse:
     if not settings.DEMO:
         raise Http404
     owner = get_object_or_404(User, email=email)
-    login(request, owner, backend="django.contrib.auth.backends.ModelBackend")
+    login(request, owner, backend=BACKEND)
     return redirect("inbox")
 
 
@@ -46,6 +47,6 @@ def open_as_operator(request: HttpRequest) -> HttpResponse:
     operator = User.objects.filter(email=OPERATOR).first() or User.objects.create_superuser(
         OPERATOR, name="The operator"
     )
-    login(request, operator, backend="django.contrib.auth.backends.ModelBackend")
+    login(request, operator, backend=BACKEND)
     second_factor.pass_in_demo(request)
     return redirect("admin:index")

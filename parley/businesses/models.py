@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from parley.businesses.tenancy import BusinessOwned, TenantKey, new_id, tenant_target
 
@@ -72,6 +73,11 @@ class User(AbstractUser):
 
     def get_short_name(self) -> str:
         return str(self)
+
+    @cached_property
+    def works_for(self) -> list[Member]:
+        """Their memberships, the oldest first, with business and plan. `signed_in` brings them along."""
+        return list(self.memberships.select_related("business__plan").order_by("id"))
 
 
 class Plan(models.Model):

@@ -21,6 +21,7 @@ from parley.businesses import invitations, team
 from parley.businesses.access import MemberRequest, for_managers, for_members, for_signed_in, work_for
 from parley.businesses.forms import BusinessSettings, Invite, Join, NewBusiness
 from parley.businesses.models import Business, Member, User
+from parley.businesses.signed_in import BACKEND
 from parley.businesses.starting import start_business
 from parley.ui.dialogs import leave_for, render_sheet
 
@@ -202,7 +203,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         member = invitations.accept_as_new(token, form.cleaned_data["name"], form.cleaned_data["password"])
         if member:
-            login(request, member.user, backend="django.contrib.auth.backends.ModelBackend")
+            login(request, member.user, backend=BACKEND)
         return _enter(request, member)
     return render(request, "businesses/join.html", context | {"form": form}, status=_status(form))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -17,6 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from parley.businesses.models import Business, Member
+from parley.businesses.planned import built, columns, row
 from parley.clients.models import Consent, Handset
 
 Category, Says, How = Consent.Category, Consent.Says, Consent.How
@@ -156,7 +158,16 @@ def record(
 
 def handset(business: Business, phone: str) -> Handset | None:
     """What holds for the number now; None if it never agreed, refused or failed."""
-    return business.handsets.filter(phone=phone).first()
+    found = row(_handset(), {"business": business.pk, "phone": phone})
+    return built(Handset, found) if found else None
+
+
+@cache
+def _handset() -> str:
+    return f"""
+        SELECT {columns(Handset, "h")} FROM clients_handset h
+        WHERE h.business_id = %(business)s AND h.phone = %(phone)s
+    """  # noqa: S608  our own columns
 
 
 def may_be_undone(business: Business, phone: str, category: Consent.Category) -> bool:

@@ -30,9 +30,11 @@ from parley.config.wsgi import application as django
 from parley.live.events import Events, Receive, Scope, Send
 from parley.live.hub import Hub
 from parley.messaging.hooks import Hooks
+from parley.operating.watch import Watch
 
 MOST_BODY = 30 * 1024 * 1024
 SPOOL = 256 * 1024
+WATCHED = ("/healthz", "/healthz/all", "/metrics")
 
 threads = ThreadPoolExecutor(env.web_threads, thread_name_prefix="django")
 
@@ -57,7 +59,7 @@ def _find_business(scope: Scope) -> str | None:
     user = get_user(request)
     if not user.is_authenticated:
         return None
-    member = find_member(user.pk, request.session.get(BUSINESS))
+    member = find_member(user, request.session.get(BUSINESS))
     return str(member.business_id) if member else None
 
 
@@ -120,8 +122,8 @@ def _environ(scope: Scope, body: Any, length: int | None) -> dict[str, Any]:
     return environ
 
 
-def _call(environ: dict[str, Any], push: Callable[[dict[str, Any]], None]) -> None:
-    """Run Django on this thread and push what it answers, part by part."""
+def _call(environ: dict[str, Any], push: Callable[..., None]) -> None:
+    """Run Django on this thread and push what it answers: at once, or part by part if it streams."""
     head: dict[str, Any] = {}
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
@@ -130,6 +132,10 @@ def _call(environ: dict[str, Any], push: Callable[[dict[str, Any]], None]) -> No
 
     parts: Iterable[bytes] = django(environ, start_response)  # type: ignore[arg-type]
     try:
+        if not getattr(parts, "streaming", True):
+            # Each push wakes the loop and may wait for its turn.
+            whole = {"type": "http.response.body", "body": b"".join(parts)}
+            return push({"type": "http.response.start", **head}, whole)
         push({"type": "http.response.start", **head})
         for part in parts:
             push({"type": "http.response.body", "body": part, "more_body": True})
@@ -150,21 +156,22 @@ async def pages(scope: Scope, receive: Receive, send: Send) -> None:
     if body is None:
         return
     loop = asyncio.get_running_loop()
-    answer: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+    answer: asyncio.Queue[tuple[dict[str, Any], ...]] = asyncio.Queue()
 
-    def push(message: dict[str, Any] | None) -> None:
-        loop.call_soon_threadsafe(answer.put_nowait, message)
+    def push(*messages: dict[str, Any]) -> None:
+        loop.call_soon_threadsafe(answer.put_nowait, messages)
 
     def run() -> None:
         try:
             _call(_environ(scope, body, None), push)
         finally:
-            push(None)
+            push()
             body.close()
 
     done = loop.run_in_executor(threads, run)
-    while (message := await answer.get()) is not None:
-        await send(message)
+    while messages := await answer.get():
+        for message in messages:
+            await send(message)
     await done
 
 
@@ -175,6 +182,7 @@ class Shell:
         self.hub = Hub()
         self.hooks = Hooks()
         self.events = Events(self.hub, authorise)
+        self.watch = Watch(lambda: len(self.hub), env.data, env.metrics_token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -185,6 +193,8 @@ class Shell:
                 await self.hooks(scope, receive, send)
             elif path == "/events":
                 await self.events(scope, receive, send)
+            elif path in WATCHED:
+                await self.watch(scope, receive, send)
             else:
                 await pages(scope, receive, send)
 
@@ -194,10 +204,12 @@ class Shell:
             if message["type"] == "lifespan.startup":
                 self.hub.start()
                 self.hooks.start()
+                self.watch.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.hub.close()
                 await self.hooks.close()
+                await self.watch.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
-from parley.businesses.models import Member
+from parley.businesses import planned
+from parley.businesses.models import Business, Member
 from parley.clients.models import Client
-from parley.messaging.models import Message
+from parley.messaging.models import Conversation, Message
 from parley.messaging.routing import NOT_GUARANTEED
 from parley.messaging.sending import LONGEST_TEXT, CannotSend, check
 from parley.quota import ledger
@@ -36,6 +37,28 @@ def way_of_texts(member: Member, client: Client) -> Way:
     if not ledger.seen(member.business).left:
         return Way(ledger.none_left(member.business), buy=True)
     return Way(note="" if ready.guaranteed else NOT_GUARANTEED)
+
+
+def talk_of(business: Business, id: uuid.UUID) -> Conversation | None:
+    """This business's conversation with its client, for a send; None if it has no such one."""
+    found = planned.row(_talk_of(), {"business": business.pk, "conversation": id})
+    if found is None:
+        return None
+    at = planned.width(Client)
+    client, conversation = planned.built(Client, found[:at]), planned.built(Conversation, found[at:])
+    client.business = conversation.business = business
+    conversation.client = client
+    return conversation
+
+
+@cache
+def _talk_of() -> str:
+    return f"""
+        SELECT {planned.columns(Client, "c")}, {planned.columns(Conversation, "v")}
+        FROM messaging_conversation v
+        JOIN clients_client c ON c.business_id = v.business_id AND c.id = v.client_id
+        WHERE v.business_id = %(business)s AND v.id = %(conversation)s
+    """  # noqa: S608  our own columns
 
 
 @dataclass

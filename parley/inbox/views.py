@@ -19,9 +19,10 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from parley.businesses.access import MemberRequest, for_members
-from parley.inbox.composer import Composer
+from parley.inbox.composer import Composer, talk_of
 from parley.inbox.doubts import doubt_about, with_doubt
-from parley.inbox.listing import Found, Listing
+from parley.inbox.listing import Listing
+from parley.inbox.search import Found
 from parley.inbox.thread import FAILED, Thread
 from parley.live.nudges import MOST_IDS, nudge
 from parley.messaging import sending
@@ -58,7 +59,7 @@ def _thread(
 ) -> dict[str, Any]:
     """All that the thread's templates need."""
     return {
-        "thread": Thread(request.member, conversation),
+        "thread": Thread(request.member, conversation, _uuid(request.GET.get("at"))),
         "composer": composer or _composer(request, conversation),
         "members": request.member.business.members.select_related("user").order_by("user__name", "id"),
         "current": conversation.id,
@@ -129,7 +130,7 @@ def inbox(request: MemberRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 @for_members
 def conversation(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
-    """A conversation beside the list; for htmx the conversation alone."""
+    """A conversation beside the list; for htmx the conversation alone. `at` is the message that a search found."""
     context = _thread(request, _find(request, id))
     if _partial(request):
         return render(request, "inbox/opened.html", context)
@@ -153,16 +154,25 @@ def earlier(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
 @for_members
 def send(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     """Send what the composer holds. To a script: 204, or 422 with the field and the words of the problem."""
-    conversation = _find(request, id)
+    conversation = talk_of(request.member.business, id)
+    if conversation is None:
+        raise Http404
+    client = conversation.client
     sent = request.POST
     words = {name: sent.get(name, "") for name in ("channel", "body", "subject")}
     try:
-        sending.send(request.member, conversation.client, client_key=_uuid(sent.get("client_key")), **words)
+        sending.send(
+            request.member,
+            client,
+            client_key=_uuid(sent.get("client_key")),
+            conversation=conversation,
+            **words,
+        )
     except sending.CannotSend as problem:
         if _partial(request):
             return JsonResponse({"field": problem.field, "words": problem.words}, status=422)
-        composer = Composer(request.member, conversation.client, problem=problem, **words)
-        return _whole(request, _thread(request, conversation, composer), status=422)
+        composer = Composer(request.member, client, problem=problem, **words)
+        return _whole(request, _thread(request, _find(request, id), composer), status=422)
     return _done(request, conversation)
 
 

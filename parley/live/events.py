@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from parley.live.hub import Hub, frame
+from parley.live.hub import Hub, Listener, frame
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -14,8 +14,17 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 # Whose page is this? Called once a connection, and again every RECHECK seconds, so that a closed session is cut off.
 Authorise = Callable[[Scope], Awaitable[str | None]]
 
-PING = 15.0
 RECHECK = 300.0
+
+START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"text/event-stream"),
+        (b"cache-control", b"no-cache"),
+        (b"x-accel-buffering", b"no"),
+    ],
+}
 
 
 class Events:
@@ -29,51 +38,32 @@ class Events:
             await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
             await send({"type": "http.response.body"})
             return
+        clock = asyncio.get_running_loop().time
         with self.hub.subscribed(business) as listener:
-            gone = asyncio.create_task(_gone(receive))
-            cut = asyncio.create_task(listener.cut.wait())
+            gone = asyncio.create_task(_gone(receive, listener))
             try:
-                await send(
-                    {
-                        "type": "http.response.start",
-                        "status": 200,
-                        "headers": [
-                            (b"content-type", b"text/event-stream"),
-                            (b"cache-control", b"no-cache"),
-                            (b"x-accel-buffering", b"no"),
-                        ],
-                    }
-                )
+                await send(START)
                 # Subscribed first, greeted second: what happens from the greeting on is not missed.
                 await send(_body(b"retry: 2000\n" + frame("hello")))
-                recheck = asyncio.get_running_loop().time() + RECHECK
-                while not (gone.done() or cut.done()):
-                    item = asyncio.create_task(listener.queue.get())
-                    done, _ = await asyncio.wait(
-                        {item, gone, cut}, timeout=PING, return_when=asyncio.FIRST_COMPLETED
-                    )
-                    if item in done:
-                        await send(_body(item.result()))
-                        continue
-                    item.cancel()
-                    if done:
-                        break
-                    await send(_body(b": ping\n\n"))
-                    if asyncio.get_running_loop().time() > recheck:
+                recheck = clock() + RECHECK
+                while heard := await listener.hear():
+                    # The hub's pings wake it often enough for this.
+                    if clock() > recheck:
                         if await self.authorise(scope) != business:
                             break
-                        recheck = asyncio.get_running_loop().time() + RECHECK
+                        recheck = clock() + RECHECK
+                    await send(_body(heard))
                 if not gone.done():
                     await send({"type": "http.response.body", "body": b""})
             finally:
                 gone.cancel()
-                cut.cancel()
 
 
 def _body(data: bytes) -> dict[str, Any]:
     return {"type": "http.response.body", "body": data, "more_body": True}
 
 
-async def _gone(receive: Receive) -> None:
+async def _gone(receive: Receive, listener: Listener) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    listener.cut()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 
@@ -18,22 +20,50 @@ log = logging.getLogger(__name__)
 
 # A page that is this far behind is cut: it comes back and asks for everything it shows.
 QUEUE = 100
+# Seconds between two signs of life on a line; a part of all lines gets one every second.
+PING = 15
+# So many lines are written to before whoever else waits has a turn.
+BREATH = 100
+# Where more pages of a business than this hear of a change, all but those that show it ask over so long a time:
+# 10 ms of processor time is what an answer takes at most.
+CROWD = 50
+EACH_MS = 10
 
 
 class Listener:
-    """One open page. `cut` is set when it could not keep up, or when the server goes."""
+    """One open page: what it has not been told yet, and whether it is over."""
 
-    __slots__ = ("cut", "queue")
+    __slots__ = ("_frames", "_over", "_wake")
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
-        self.cut = asyncio.Event()
+        self._frames: list[bytes] = []
+        self._over = False
+        self._wake: asyncio.Future[None] | None = None
 
     def put(self, frame: bytes) -> None:
-        try:
-            self.queue.put_nowait(frame)
-        except asyncio.QueueFull:
-            self.cut.set()
+        if len(self._frames) >= QUEUE:
+            self.cut()
+        else:
+            self._frames.append(frame)
+            self._stir()
+
+    def cut(self) -> None:
+        """End the line: the page could not keep up, or left, or the server goes."""
+        self._over = True
+        self._stir()
+
+    async def hear(self) -> bytes:
+        """All that has come since it was last asked, as soon as there is any; nothing once it is over."""
+        while not (self._frames or self._over):
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+        heard = b"" if self._over else b"".join(self._frames)
+        self._frames.clear()
+        return heard
+
+    def _stir(self) -> None:
+        if self._wake and not self._wake.done():
+            self._wake.set_result(None)
 
 
 def frame(event: str, data: str = "{}") -> bytes:
@@ -45,21 +75,21 @@ class Hub:
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[Listener]] = defaultdict(set)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.listening = asyncio.Event()
         self.lost = 0
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._listen())
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._ping())]
 
     async def close(self) -> None:
         for listeners in self._listeners.values():
             for listener in listeners:
-                listener.cut.set()
-        if self._task:
-            self._task.cancel()
+                listener.cut()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
 
     def __len__(self) -> int:
         return sum(map(len, self._listeners.values()))
@@ -76,10 +106,16 @@ class Hub:
             if not self._listeners[business]:
                 del self._listeners[business]
 
-    def publish(self, business: str, data: str) -> None:
-        built = frame("change", data)
-        for listener in self._listeners.get(business, ()):
+    async def publish(self, business: str, change: dict[str, Any]) -> None:
+        """Tell every page of the business; where they are many, also over how many milliseconds (`s`) to ask."""
+        listeners = list(self._listeners.get(business, ()))
+        if len(listeners) > CROWD:
+            change = change | {"s": (len(listeners) - CROWD) * EACH_MS}
+        built = frame("change", json.dumps(change, separators=(",", ":")))
+        for told, listener in enumerate(listeners, 1):
             listener.put(built)
+            if told % BREATH == 0:
+                await asyncio.sleep(0)
 
     def resync(self) -> None:
         """We were deaf for a while: every page asks for what it shows."""
@@ -87,6 +123,14 @@ class Hub:
         for listeners in self._listeners.values():
             for listener in listeners:
                 listener.put(built)
+
+    async def _ping(self) -> None:
+        """A line on which nothing is said is cut by what lies between; and only by writing is a dead one found."""
+        for second in itertools.count():
+            await asyncio.sleep(1)
+            every = [listener for listeners in self._listeners.values() for listener in listeners]
+            for listener in every[second % PING :: PING]:
+                listener.put(b": ping\n\n")
 
     async def _listen(self) -> None:
         wait = 0.2
@@ -100,7 +144,7 @@ class Hub:
                     wait = 0.2
                     async for notice in db.notifies():
                         message = json.loads(notice.payload)
-                        self.publish(message.pop("b"), json.dumps(message, separators=(",", ":")))
+                        await self.publish(message.pop("b"), message)
             except (psycopg.Error, OSError) as error:
                 self.listening.clear()
                 self.lost += 1

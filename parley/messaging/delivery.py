@@ -27,11 +27,13 @@ from psycopg.types.json import Jsonb
 
 from parley.carriers.base import Accepted, Carrier, Doubt, NotSent, Outgoing, Paused, Refused
 from parley.clients.consent import LOCK, LOCK_KEY
-from parley.messaging import outcomes, revoking, sending, why
+from parley.messaging import outcomes, quarantine, revoking, sending, why
+from parley.messaging.intake import opt_outs_wait
 from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
 from parley.messaging.sending import ROOM_TO_ARRIVE
+from parley.pulse.beats import Heart
 from parley.quota import ledger
 from parley.sms import quiet_hours
 
@@ -52,19 +54,20 @@ LET_GO_WITHIN = 0.02
 PLANNED_AT_ONCE = 200
 LOOK_FOR_CLOSED = 5.0
 
-LOCK_LANES = """
+# Nothing leaves of a database that went back in time (R9).
+LOCK_LANES = f"""
     SELECT l.number_id, n.number, n.pace, n.carrier,
            extract(epoch FROM greatest(l.next_at - clock_timestamp(), interval '0'))::float8 AS ahead
     FROM messaging_lane l JOIN numbers_phonenumber n ON n.id = l.number_id
     WHERE l.next_at <= clock_timestamp() + %(ahead)s * interval '1 second'
-      AND n.paused = '' AND n.carrier = ANY(%(carriers)s)
+      AND n.paused = '' AND n.carrier = ANY(%(carriers)s) AND NOT {quarantine.HELD}
       AND EXISTS (
           SELECT 1 FROM messaging_outbox o WHERE o.number_id = l.number_id AND o.run_at <= clock_timestamp()
       )
     ORDER BY l.next_at
     LIMIT %(lanes)s
     FOR UPDATE OF l SKIP LOCKED
-"""
+"""  # noqa: S608  our own constants
 
 # What is due, and R6's lock on each: held from before the claim until the request is out, by this session. Whoever is
 # just being opted out is passed over. A second statement, so that it sees what whoever held the lane before us has
@@ -229,7 +232,9 @@ async def claim(
     """
     lanes = await (
         await db.execute(
-            LOCK_LANES, {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room), "ahead": AHEAD}
+            LOCK_LANES,
+            {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room), "ahead": AHEAD}
+            | quarantine.SEEN.parameters,
         )
     ).fetchall()
     if not lanes:
@@ -339,6 +344,7 @@ class Delivery:
         self._to_let_go: list[tuple[int, int]] = []
         self._some_to_let_go = asyncio.Event()
         self._next_plan = 0.0
+        self._heart = Heart("delivery")
 
     async def run(self) -> None:
         """Claim and call until `stop`; then wait for what is under way."""
@@ -350,6 +356,9 @@ class Delivery:
                 self.wake.clear()
                 # A quarter at a time: claiming one by one as calls end would cost a commit for each.
                 await self._room.wait()
+                if self._heart.due:
+                    async with self._using_line:
+                        await self._heart.beat(self._line)
                 claimed: list[Claimed] = []
                 if open_carriers := self._open_carriers():
                     claimed = await self._claim(self.capacity - len(self._calls), open_carriers)
@@ -406,6 +415,9 @@ class Delivery:
             if held:
                 await let_go(db, held)
                 held.clear()
+            # Asked whenever the database is there again: a STOP that came while it was away is obeyed first.
+            if opt_outs_wait():
+                return []
             if time.monotonic() >= self._next_plan:
                 # At once again while there is more of it.
                 full = await plan_again(db, PLANNED_AT_ONCE) == PLANNED_AT_ONCE

@@ -22,6 +22,7 @@ from parley.messaging import again, handsets
 from parley.messaging.line import Db, Line
 from parley.messaging.news import News, insert_news
 from parley.messaging.patience import Patience
+from parley.pulse import tallies
 from parley.quota.ledger import REFUND
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,10 @@ async def record(line: Line, batch: Sequence[Outcome], patience: Patience) -> No
         else:
             log.error("carrier gave an id that another attempt holds")
             await line.run(lambda db: _write(db, [Outcome(batch[0].attempt_id, "unknown")], patience))
+            tallies.count("attempts", "unknown")
+    else:
+        for outcome in batch:
+            tallies.count("attempts", outcome.state)
 
 
 async def _write(db: Db, batch: Sequence[Outcome], patience: Patience) -> None:

@@ -7,16 +7,20 @@ the words or the client is asked again; `delivery` only hands over.
 from __future__ import annotations
 
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
+from functools import cache
+from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from parley.businesses import planned
 from parley.businesses.models import Business, Member
 from parley.clients import consent
 from parley.clients.models import Client, Handset
-from parley.live.nudges import nudge, wake_texts
+from parley.live.nudges import CHANNEL, TEXTS_CHANNEL, nudge, payload, wake_texts
 from parley.messaging import routing, why
 from parley.messaging.models import Conversation, Lane, Message, Outbox
 from parley.numbers.models import PhoneNumber
@@ -191,33 +195,37 @@ def send(
     body: str,
     subject: str = "",
     client_key: uuid.UUID | None = None,
+    conversation: Conversation | None = None,
 ) -> Message:
     """Write a direct message and queue it, in one transaction. Returns the message, `queued`.
 
     `client_key` is the page's own id for this send: a second call with it returns the first message, so a double
-    tap or a retried POST is one text. Raises CannotSend.
+    tap or a retried POST is one text. `conversation` is the client's, where it is known. Raises CannotSend.
     """
-    if client_key and (first := member.business.messages.filter(client_key=client_key).first()):
+    if client_key and (first := _sent_before(member.business, client_key)):
         return first
     ready = check(member.business, client, channel=channel, body=body, subject=subject)
+    # What leaves from a business's own number is one statement, so a transaction by itself.
+    alone = ready.number is not None and ready.number.duty == PhoneNumber.Duty.BUSINESS
     try:
-        with transaction.atomic():
-            message = _write(member.business, client, ready, client_key, author=member)
-            # Answering takes the conversation over when nobody has it, reads it, and opens it again.
-            conversation = message.conversation
-            Conversation.objects.filter(pk=conversation.pk).update(
-                last_message=message,
-                last_at=message.at,
-                unread=0,
-                waiting=False,
-                closed_at=None,
-                assignee=conversation.assignee_id or member.pk,
+        with nullcontext() if alone and not connection.in_atomic_block else transaction.atomic():
+            return _write(
+                member.business, client, ready, client_key, author=member, conversation=conversation
             )
-            return message
     except IntegrityError:
-        if client_key and (first := member.business.messages.filter(client_key=client_key).first()):
+        if client_key and (first := _sent_before(member.business, client_key)):
             return first
         raise
+
+
+def _sent_before(business: Business, client_key: uuid.UUID) -> Message | None:
+    """The message of this key, if there is one already."""
+    if planned.row(SENT_BEFORE, {"business": business.pk, "key": client_key}):
+        return business.messages.filter(client_key=client_key).first()
+    return None
+
+
+SENT_BEFORE = "SELECT 1 FROM messaging_message WHERE business_id = %(business)s AND client_key = %(key)s"
 
 
 def send_automatic(
@@ -238,7 +246,7 @@ def send_automatic(
     looks for it finds the reason; it is not sent later. An answer (`answering`) that may not be sent is owed to
     nobody, and raises CannotSend; so does a text to somebody without a number.
     """
-    if first := business.messages.filter(client_key=key).first():
+    if first := _sent_before(business, key) or _left_before(business, client, kind, title, body, key):
         return first
     try:
         with transaction.atomic():
@@ -257,9 +265,35 @@ def send_automatic(
             raise
         return _write_unsent(business, client, kind, title, body, key, refusal)
     except IntegrityError:
-        if first := business.messages.filter(client_key=key).first():
+        if first := _sent_before(business, key):
             return first
         raise
+
+
+# How long a text that is known only from the carrier's records may be one that a restored job is about to write again.
+LEFT_LATELY = timedelta(days=1)
+
+
+def _left_before(
+    business: Business, client: Client, kind: Message.Kind, title: str, body: str, key: uuid.UUID
+) -> Message | None:
+    """The same text, if it left before the database was restored: from then on it is this event's (rule R9)."""
+    record = (
+        business.messages.filter(
+            conversation__client=client,
+            client_key=None,
+            why__has_key="records",
+            body=body.strip(),
+            at__gt=timezone.now() - LEFT_LATELY,
+        )
+        .order_by("at")
+        .first()
+    )
+    if record is None:
+        return None
+    found = Message.objects.filter(business=business, pk=record.pk, client_key=None)
+    found.update(client_key=key, kind=kind, title=title, changed_at=timezone.now())
+    return business.messages.filter(client_key=key).first()
 
 
 @transaction.atomic
@@ -316,10 +350,14 @@ def _write(
     title: str = "",
     author: Member | None = None,
     hold: bool = True,
+    conversation: Conversation | None = None,
 ) -> Message:
-    """The message and its place in the queue, within the caller's transaction. Raises CannotSend."""
+    """The message and its place in the queue, all or nothing. Raises CannotSend.
+
+    In the caller's transaction, which is needed only where more than a paid text is written.
+    """
     now = timezone.now()
-    conversation = conversation_with(client)
+    conversation = conversation or conversation_with(client)
     number = ready.number
     if hold and number is not None and number.duty != PhoneNumber.Duty.BUSINESS:
         try:
@@ -352,10 +390,11 @@ def _write(
         message.why["quiet"] = why.quiet(ready.window)
         if ready.window.opens_at > now:
             message.reason = quiet_words(ready.window, business.zone)
+    if number is not None and not ready.confirms:
+        _pay_and_write(business, message, _place(message, number, window=ready.window))
+        return message
     if ready.confirms:
         message.why["confirms"] = True
-    elif number is not None:
-        _pay(business, message)
     message.save(force_insert=True)
     if number is not None:
         queue(message, number, window=ready.window, confirms=ready.confirms)
@@ -363,17 +402,81 @@ def _write(
         from parley.messaging.tasks import send_email
 
         send_email.defer(message_id=str(message.id), business_id=str(message.business_id))
+        if author:
+            planned.rows(f"{ANSWERED} RETURNING 1", _answer(message))
     nudge(business.id, [conversation.id])
     return message
 
 
-def _pay(business: Business, message: Message) -> None:
-    """The balance is held from here to the commit, so this comes late. Raises CannotSend."""
+# Answering takes the conversation over when nobody has it, reads it, and opens it again.
+ANSWERED = """
+    UPDATE messaging_conversation
+    SET last_message_id = %(message)s, last_at = %(at)s, unread = 0, waiting = false, closed_at = NULL,
+        assignee_id = coalesce(assignee_id, %(author)s)
+    WHERE id = %(conversation)s AND business_id = %(business)s
+"""
+
+ANSWERED_IF_PAID = ANSWERED + "AND EXISTS (SELECT 1 FROM line)"  # noqa: S608
+
+
+def _answer(message: Message) -> dict[str, Any]:
+    """For `ANSWERED`."""
+    return {
+        "message": message.id,
+        "at": message.at,
+        "author": message.author_id,
+        "conversation": message.conversation_id,
+        "business": message.business_id,
+    }
+
+
+def _pay_and_write(business: Business, message: Message, place: Outbox) -> None:
+    """One statement for the debit, the message, its place in the queue and in the Inbox, and the nudges.
+
+    It holds the balance while PostgreSQL runs it, and no longer. Raises CannotSend.
+    """
+    along = ledger.Along(
+        _along(answered=message.author_id is not None),
+        ", pg_notify(%(texts_channel)s, ''), pg_notify(%(channel)s, %(nudge)s)",
+        {
+            **planned.values(message),
+            **planned.values(place),
+            **_answer(message),
+            "texts_channel": TEXTS_CHANNEL,
+            "channel": CHANNEL,
+            "nudge": payload(business.id, [message.conversation_id]),
+        },
+    )
     try:
-        spent = ledger.debit(business, message.id, USED_FOR[message.kind], message.segments)
+        spent = ledger.debit(business, message.id, USED_FOR[message.kind], message.segments, along)
     except ledger.NoTexts as none:
         raise CannotSend("channel", none.words, buy=True) from None
     message.why["quota"] = why.quota(spent)
+    message._state.adding = False
+
+
+@cache
+def _along(*, answered: bool) -> str:
+    """What `_pay_and_write` writes along with the debit, from which alone the message's `why` knows what it took."""
+    names, given = planned.inserted(Message)
+    quota = (
+        "jsonb_build_object('entry', line.id, 'monthly', now.took, 'bought', %(segments)s::int - now.took,"
+        " 'left', now.monthly + now.bought)"
+    )
+    message = ", ".join(
+        f"{each} || jsonb_build_object('quota', {quota})" if each.startswith("%(message_why)") else each
+        for each in given
+    )
+    places, place = planned.inserted(Outbox)
+    written = f"""
+        , message AS (INSERT INTO messaging_message ({names}) SELECT {message} FROM line, now)
+        , lane AS (
+            INSERT INTO messaging_lane (number_id, next_at) SELECT %(outbox_number_id)s, %(at)s FROM line
+            WHERE NOT EXISTS (SELECT 1 FROM messaging_lane WHERE number_id = %(outbox_number_id)s)
+            ON CONFLICT DO NOTHING
+        ), place AS (INSERT INTO messaging_outbox ({places}) SELECT {", ".join(place)} FROM line)
+    """  # noqa: S608  our own columns
+    return f"{written}, answered AS ({ANSWERED_IF_PAID})" if answered else written
 
 
 def _consent(business: Business, ready: Ready, kind: Message.Kind, *, answers: bool) -> why.ConsentWhy:
@@ -408,7 +511,18 @@ def queue(
 ) -> None:
     """Put a queued text into its number's lane, within the caller's transaction."""
     Lane.objects.get_or_create(number=number, defaults={"next_at": message.at})
-    Outbox.objects.create(
+    _place(message, number, window=window, confirms=confirms).save(force_insert=True)
+    wake_texts()
+
+
+def _place(
+    message: Message,
+    number: PhoneNumber,
+    *,
+    window: quiet_hours.Window | None = None,
+    confirms: bool = False,
+) -> Outbox:
+    return Outbox(
         message=message,
         business_id=message.business_id,
         number=number,
@@ -418,7 +532,6 @@ def queue(
         closes_at=window.closes_at if window else None,
         confirms=confirms,
     )
-    wake_texts()
 
 
 def send_past(message: Message) -> bool:

@@ -22,7 +22,7 @@ def _shown(request: HttpRequest, id: uuid.UUID, *, picture: bool = False) -> tup
     if registration.submissions:
         return registration, False
     member = (
-        find_member(request.user.pk, request.session.get(BUSINESS)) if request.user.is_authenticated else None
+        find_member(request.user, request.session.get(BUSINESS)) if request.user.is_authenticated else None
     )
     if member is None or member.business_id != registration.business_id or not member.manages:
         raise Http404

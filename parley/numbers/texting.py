@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 from django.utils import timezone
 
 from parley.businesses.models import CONVERSES, TEXTING_COUNTRIES, Business
+from parley.businesses.planned import built, columns, row
 from parley.numbers.models import PhoneNumber, Registration
 
 
@@ -38,13 +40,18 @@ class Standing:
 
 def own_number(business: Business) -> PhoneNumber | None:
     """The business's own approved number, or None while it has none."""
-    return (
-        business.numbers.filter(
-            duty=PhoneNumber.Duty.BUSINESS, approved_at__isnull=False, releasing_at=None, released_at=None
-        )
-        .order_by("approved_at", "id")
-        .first()
-    )
+    found = row(_own_number(), {"business": business.pk})
+    return built(PhoneNumber, found) if found else None
+
+
+@cache
+def _own_number() -> str:
+    return f"""
+        SELECT {columns(PhoneNumber, "n")} FROM numbers_phonenumber n
+        WHERE n.business_id = %(business)s AND n.duty = 'business' AND n.approved_at IS NOT NULL
+          AND n.releasing_at IS NULL AND n.released_at IS NULL
+        ORDER BY n.approved_at, n.id LIMIT 1
+    """  # noqa: S608  our own columns
 
 
 def lacks(business: Business) -> list[Lack]:

@@ -10,15 +10,17 @@ of a business are numbered in the order in which its balance changed, and their 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Literal
 
 from django.db import connection, transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from parley.businesses import planned
 from parley.businesses.models import Business, Plan
 from parley.live.nudges import nudge
 from parley.quota.models import Balance, Entry, Order
@@ -81,26 +83,34 @@ class After:
         return "low" if (used - self.took) * 100 < self.allowance * LOW <= used * 100 else None
 
 
-# `used` is the column that counts this kind.
+# `used` is the column that counts this kind; `along` is what the caller writes with it; `only` may narrow it.
 _DEBIT = """
     WITH was AS (
-        SELECT business_id, least(monthly, %(segments)s) AS monthly FROM quota_balance
-        WHERE business_id = %(business)s AND month = %(month)s AND monthly + bought >= %(segments)s
+        SELECT business_id, least(monthly, %(segments)s::int) AS monthly FROM quota_balance
+        WHERE business_id = %(business)s AND month = %(month)s AND monthly + bought >= %(segments)s::int {only}
         FOR UPDATE
     ), now AS (
         UPDATE quota_balance b
-        SET monthly = b.monthly - was.monthly, bought = b.bought - (%(segments)s - was.monthly),
-            {used} = b.{used} + %(segments)s
+        SET monthly = b.monthly - was.monthly, bought = b.bought - (%(segments)s::int - was.monthly),
+            {used} = b.{used} + %(segments)s::int
         FROM was WHERE b.business_id = was.business_id
         RETURNING was.monthly AS took, b.monthly, b.bought, b.allowance, b.reload, b.reload_below
     ), line AS (
         INSERT INTO quota_entry (business_id, kind, month, monthly, bought, message_id, used_for, at)
-        SELECT %(business)s, 'spent', %(month)s, -now.took, now.took - %(segments)s, %(message)s, %(kind)s,
+        SELECT %(business)s, 'spent', %(month)s, -now.took, now.took - %(segments)s::int, %(message)s, '{kind}',
                clock_timestamp()
         FROM now RETURNING id
-    )
-    SELECT line.id, now.* FROM line, now
+    ) {along}
+    SELECT line.id, now.* {tells} FROM line, now
 """
+# `After` of such a debit would have crossed nothing, and would buy nothing: `_watch` has nothing to do.
+_NOTHING_FOLLOWS = """
+    AND monthly + bought > %(segments)s::int
+    AND (monthly = 0 OR monthly > %(segments)s::int)
+    AND NOT (100 * (allowance - monthly)::bigint < {low}::bigint * allowance
+             AND {low}::bigint * allowance <= 100 * (allowance - monthly + least(monthly, %(segments)s::int))::bigint)
+    AND NOT (reload AND monthly + bought - %(segments)s::int < reload_below)
+""".replace("{low}", str(LOW))
 
 # Of each of these messages that was debited and not refunded yet: back to where it came from. What a month that is
 # over had given is lost with it. Written for both roads: Django's connection and the loops' own.
@@ -262,29 +272,64 @@ def none_left(business: Business) -> str:
 # ---- Sending
 
 
-def debit(business: Business, message: uuid.UUID, kind: Kind, segments: int) -> Spent:
-    """Pay for one text in the caller's transaction, and hold the balance until it ends: so do this late.
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What is written by the very statement that pays for it, or not at all.
 
-    Raises NoTexts.
+    `ctes`: further common table expressions, each after a comma, which take what they need from `line` and `now`;
+    `tells`: further columns of the answer, each after a comma; `given`: their parameters.
+    """
+
+    ctes: str = ""
+    tells: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+NOTHING_ALONG = Along()
+
+
+def debit(
+    business: Business, message: uuid.UUID, kind: Kind, segments: int, along: Along = NOTHING_ALONG
+) -> Spent:
+    """Pay for one text, and write what comes `along`, all or nothing. Raises NoTexts.
+
+    In the caller's transaction if there is one, which then holds the balance until it ends: so do this late. Without
+    one it is a single statement, unless something follows from it: then other senders of the business wait no longer
+    than PostgreSQL takes.
     """
     given = {
-        "business": business.id,
+        "business": business.pk,
         "message": message,
-        "kind": kind,
         "segments": segments,
         "month": month_of(business),
+        **along.given,
     }
-    statement = _DEBIT.format(used=f"used_{kind}")
-    row = _row(statement, given)
-    if row is None:
-        # The first text of the month credits it, and one that runs out of texts credits a larger plan.
-        known = balance(business)
-        row = _row(statement, given | {"month": known.month})
-        if row is None:
-            raise NoTexts(_too_few(business, segments))
-    entry, now = row[0], After(*row[1:])
-    _watch(business, now)
-    return Spent(entry, now.took, segments - now.took, now.left)
+    found = planned.row(_debit(kind, along.ctes, along.tells, plain=True), given)
+    if found:
+        return _spent(segments, found)
+    with transaction.atomic():
+        statement = _debit(kind, along.ctes, along.tells, plain=False)
+        found = planned.row(statement, given)
+        if found is None:
+            # The first text of the month credits it, and one that runs out of texts credits a larger plan.
+            known = balance(business)
+            found = planned.row(statement, given | {"month": known.month})
+            if found is None:
+                raise NoTexts(_too_few(business, segments))
+        _watch(business, After(*found[1:7]))
+    return _spent(segments, found)
+
+
+@cache
+def _debit(kind: Kind, ctes: str, tells: str, *, plain: bool) -> str:
+    return _DEBIT.format(
+        kind=kind, used=f"used_{kind}", only=_NOTHING_FOLLOWS if plain else "", along=ctes, tells=tells
+    )
+
+
+def _spent(segments: int, found: tuple[Any, ...]) -> Spent:
+    now = After(*found[1:7])
+    return Spent(found[0], now.took, segments - now.took, now.left)
 
 
 def refund(messages: Iterable[uuid.UUID]) -> None:

@@ -214,7 +214,7 @@ def test_the_page_asks_as_much_for_many(
             invited_by=juniper.owner,
             sent_at=timezone.now(),
         )
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         page = nora.get("/settings/team").content.decode()
     assert page.count("@new.example</b>") == count
 

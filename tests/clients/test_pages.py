@@ -93,9 +93,9 @@ def test_the_list_costs_the_same_for_few_and_many(
     many(juniper, count)
     for client in Client.objects.all():
         juniper.text(client, "Hello")
-    with django_assert_num_queries(7):  # type: ignore[operator]
+    with django_assert_num_queries(6):  # type: ignore[operator]
         nora.get("/clients")
-    with django_assert_num_queries(4):  # type: ignore[operator]
+    with django_assert_num_queries(3):  # type: ignore[operator]
         nora.get("/clients", {"q": "client"}, headers=FOUND)
 
 

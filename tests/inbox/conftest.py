@@ -12,8 +12,8 @@ from parley.businesses.models import Member
 from tests.browser import chromium, visit  # noqa: F401
 from tests.people import House
 
-# What every page of a member asks: session, user, member.
-SIGNED_IN = 3
+# What every page of a member asks: the session, and the user with their memberships.
+SIGNED_IN = 2
 # What the frame asks: who waits, the bell, the number.
 FRAME = 3
 # What a page asks that says how many texts are left.

@@ -239,7 +239,9 @@ def test_a_refusal_brings_the_words_back(visit: Visit, juniper: House) -> None:
 
 def test_search_assign_close_and_undo(visit: Visit, juniper: House) -> None:
     maya = juniper.client()
-    old = juniper.text(maya, "Where is the parking?")
+    old = juniper.text(maya, "Where is the parking?", minutes_ago=100)
+    for n in range(60):
+        juniper.text(maya, f"Later {n}", inbound=False, minutes_ago=90 - n)
     juniper.text(juniper.client("Theo", "Lind", "+15035550121"), "Thanks", inbound=False)
     page = connected(visit("/inbox", juniper.owner.user))
     page.get_by_label("Search conversations").press_sequentially("parki")
@@ -249,6 +251,14 @@ def test_search_assign_close_and_undo(visit: Visit, juniper: House) -> None:
     row.click()
     expect(page.locator("#thread-title")).to_have_text("Maya Okafor")
     expect(page.locator("#composer textarea")).to_be_focused()
+    expect(page.locator(f"#m-{old.id}")).to_be_in_viewport()
+    expect(page.locator("[data-found]:not(#thread)")).to_have_attribute("id", f"m-{old.id}")
+    arrives(juniper, maya, "While one reads")
+    expect(bubble(page, "While one reads")).to_be_attached()
+    expect(page.locator(f"#m-{old.id}")).to_be_in_viewport()
+    page.reload()
+    expect(page.locator(f"#m-{old.id}")).to_be_in_viewport()
+    page = connected(page)
     page.get_by_label("Search conversations").fill("")
     expect(row).to_have_count(2)
     page.locator(".assignee").click()
@@ -457,3 +467,21 @@ def test_a_nudge_is_one_question_and_a_burst_is_few(visit: Visit, juniper: House
         arrives(juniper, maya, f"Burst {n}")
     expect(row).to_contain_text("Burst 39")
     assert len(asked) - alone < 40, "nudges that come while it asks are gathered"
+
+
+def test_in_a_crowd_who_looks_asks_at_once_and_others_in_their_time(visit: Visit, juniper: House) -> None:
+    theirs = juniper.text(juniper.client("Theo", "Lind", "+15035550121"), "Hi").conversation_id
+    open_ = juniper.text(juniper.client(), "Hello").conversation_id
+    page = connected(visit(f"/inbox/{open_}", juniper.owner.user))
+    page.wait_for_load_state("networkidle")
+    # As a tab that holds the line tells the others what it heard.
+    hear = """([c, s]) => new BroadcastChannel("parley events").postMessage(
+        {event: "change", data: JSON.stringify({c: [c], n: false, s})})"""
+    with page.expect_request("**/live?*") as asked:
+        page.evaluate(hear, [str(theirs), 3_600_000])
+        page.evaluate(hear, [str(open_), 3_600_000])
+    assert f"c={open_}" in asked.value.url
+    assert f"c={theirs}" in asked.value.url, "what could wait is asked along with what could not"
+    with page.expect_request("**/live?*") as asked:
+        page.evaluate(hear, [str(theirs), 100])
+    assert f"c={open_}" not in asked.value.url.partition("&thread=")[0]

@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 
 from parley.businesses.models import Member
+from parley.businesses.signed_in import BACKEND, SessionStore
 from parley.messaging.sending import send
 from tests.people import House
 from tests.world import World
@@ -26,7 +26,7 @@ def session_of(member: Member) -> str:
     """A signed-in session, as the sign-in page makes it."""
     session = SessionStore()
     session[SESSION_KEY] = str(member.user.pk)
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[BACKEND_SESSION_KEY] = BACKEND
     session[HASH_SESSION_KEY] = member.user.get_session_auth_hash()
     session.save()
     return str(session.session_key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import uuid
 from collections.abc import Callable
@@ -349,3 +350,26 @@ def test_the_sums_are_the_balance_whatever_happens(juniper: House, acts: list[An
                 assert add_up(business)[1] == now.bought == bought
                 assert min(now.used_direct, now.used_automatic, now.used_marketing, now.monthly) >= 0
         transaction.set_rollback(True)
+
+
+def test_what_follows_from_a_debit_is_known_before_it(juniper: House) -> None:
+    """`_NOTHING_FOLLOWS` is `After.crossed` in SQL: the short road is taken only where nothing is to be told."""
+    grid = list(itertools.product(range(12), (0, 1, 5), (0, 5, 10, 15), (False, True), (0, 4)))
+    names = ("monthly", "bought", "allowance", "reload", "reload_below")
+    arrays = "%(a)s::int[], %(b)s::int[], %(c)s::int[], %(d)s::bool[], %(e)s::int[]"
+    asked = f"SELECT (true {ledger._NOTHING_FOLLOWS}) FROM unnest({arrays}) AS v ({', '.join(names)})"
+    for segments in (1, 2, 6):
+        with connection.cursor() as cursor:
+            given = dict(zip("abcde", map(list, zip(*grid, strict=True)), strict=True))
+            cursor.execute(asked, given | {"segments": segments})
+            said = [nothing for (nothing,) in cursor.fetchall()]
+        checked = 0
+        for (monthly, bought, allowance, reload, below), nothing in zip(grid, said, strict=True):
+            if monthly + bought < segments:
+                continue
+            took = min(monthly, segments)
+            after = ledger.After(took, monthly - took, bought - (segments - took), allowance, reload, below)
+            follows = bool(after.crossed) or (reload and after.left < below)
+            assert nothing is not follows, (monthly, bought, allowance, reload, below, segments)
+            checked += follows
+        assert checked > 50

@@ -45,15 +45,38 @@ async function ask() {
 
 /** Ask for what changed: in these conversations, or (none) anywhere. Resolves when the page shows it. */
 export function refresh(ids = [], { news = false } = {}) {
-  for (const id of ids) wanted.ids.add(id);
-  wanted.all ||= ids.length === 0;
-  wanted.news ||= news;
+  want(ids, news);
+  clearTimeout(later);
+  later = 0;
   asking ??= (async () => {
     try {
       do await ask(); while (!failed && (wanted.all || wanted.ids.size));
     } finally { asking = null; }
   })();
   return asking;
+}
+
+function want(ids, news) {
+  for (const id of ids) wanted.ids.add(id);
+  wanted.all ||= ids.length === 0;
+  wanted.news ||= news;
+}
+
+/* Many pages of one business heard of a change at once. Whoever looks at what changed asks at once, the others within
+   `ms`, each at a moment of its own; what changes until then is asked for along with it. */
+let later = 0;
+function refreshAfter(wait, ids, news) {
+  if (!wait) return refresh(ids, { news });
+  want(ids, news);
+  later ||= setTimeout(() => {
+    later = 0;
+    if (wanted.all || wanted.ids.size) refresh([...wanted.ids], wanted);
+  }, wait);
+}
+function waitOf(ms, ids) {
+  const params = new URLSearchParams();
+  for (const asker of askers) asker(params);
+  return ids.includes(params.get("visible")) ? 0 : Math.random() * ms;
 }
 
 /* ---- The line */
@@ -69,9 +92,10 @@ function hear({ event, data, to }) {
   offline(false);
   document.body.setAttribute("data-connected", "");
   if (event === "change") {
-    const { c, n } = JSON.parse(data);
-    refresh(c, { news: n });
-    document.dispatchEvent(new CustomEvent("parley:change", { detail: { conversations: c } }));
+    const { c, n, s } = JSON.parse(data), wait = s ? waitOf(s, c) : 0;
+    const changed = () => document.dispatchEvent(new CustomEvent("parley:change", { detail: { conversations: c } }));
+    refreshAfter(wait, c, n);
+    if (wait) setTimeout(changed, wait); else changed();
   } else {
     /* A greeting or a resync: whatever came before it may have been missed. */
     refresh();

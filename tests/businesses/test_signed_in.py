@@ -1,0 +1,76 @@
+"""Who is asking: one statement for the session, one for the user with all they belong to."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from django.contrib.auth import BACKEND_SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from parley.businesses.models import Member
+from tests.people import House
+from tests.world import database_url
+
+SENDS = {"channel": "sms", "body": "Hi", "client_key": "5d2dd4b4-0f3e-4a44-9d6d-5a1b7a4b4c11"}
+
+
+def test_a_session_that_began_before_there_was_our_backend_goes_on(juniper: House, alder: House) -> None:
+    Member.objects.create(business=alder.business, user=juniper.owner.user, role="staff")
+    for backend in ("parley.businesses.signed_in.Backend", "django.contrib.auth.backends.ModelBackend"):
+        browser = Browser()
+        browser.force_login(juniper.owner.user, backend=backend)
+        assert browser.session[BACKEND_SESSION_KEY] == backend
+        page = browser.get("/inbox").content.decode()
+        assert "Juniper Hair Studio" in page
+        assert "Alder Physio" in page, "the other business can be chosen"
+
+
+def test_whoever_was_shut_out_is_out(juniper: House) -> None:
+    browser = Browser()
+    browser.force_login(juniper.owner.user)
+    assert browser.get("/inbox").status_code == 200
+    juniper.owner.user.is_active = False
+    juniper.owner.user.save()
+    assert browser.get("/inbox").status_code == 302
+    juniper.owner.user.is_active = True
+    juniper.owner.user.set_password("another-long-one")
+    juniper.owner.user.save()
+    assert browser.get("/inbox").status_code == 302, "the password was changed"
+    browser.force_login(juniper.owner.user)
+    assert browser.get("/inbox").status_code == 200
+    Session.objects.update(expire_date=timezone.now())
+    assert browser.get("/inbox").status_code == 302, "the session is over"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_send_asks_seven_statements_and_begins_no_transaction(juniper: House) -> None:
+    message = juniper.text(juniper.client(), "Hello")
+    browser = Browser()
+    browser.force_login(juniper.owner.user)
+    send = f"/inbox/{message.conversation_id}/send"
+    htmx = {"HX-Request": "true"}
+    # The first text of the month credits it.
+    assert browser.post(send, SENDS, headers=htmx).status_code == 204
+    with CaptureQueriesContext(connection) as asked:
+        again = SENDS | {"client_key": "5d2dd4b4-0f3e-4a44-9d6d-5a1b7a4b4c12"}
+        assert browser.post(send, again, headers=htmx).status_code == 204
+    said = [each["sql"].split()[0] for each in asked.captured_queries]
+    # Session; user; conversation; sent before?; own number; consent; and all that is written.
+    assert said == ["SELECT"] * 6 + ["WITH"]
+    assert juniper.business.messages.filter(direction="out").count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_cut_is_seen_without_asking() -> None:
+    connection.ensure_connection()
+    assert connection.is_usable()
+    with psycopg.connect(database_url(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
+    assert not connection.is_usable()
+    connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
