@@ -322,7 +322,7 @@ GUARDS: Sequence[Guard] = [
         "    return get_object_or_404(",
         'own = Conversation.objects.select_related("client", "assignee__user")\n'
         "    return get_object_or_404(",
-        "tests/inbox/test_actions.py tests/inbox/test_thread.py",
+        "tests/inbox/test_list.py::test_nobody_sees_another_business",
     ),
     Guard(
         "pages load nothing of others",
