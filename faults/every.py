@@ -18,10 +18,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 COLUMNS = ("fault", "tried", "lost", "duplicated", "let_in", "misshown", "secs", "seed")
+COUNTS = COLUMNS[2:6]
 # Each run, its size, and whether it has a seed.
 RUNS: dict[str, tuple[dict[str, int], bool]] = {
     "faults/worker_kills.py": ({"texts": 5_000, "clients": 2_500}, True),
     "faults/database_kills.py": ({"texts": 5_000, "kills": 20}, True),
+    "faults/web_kills.py": ({"events": 10_000}, True),
+    "faults/database_away.py": ({"away": 60}, True),
+    "faults/disk_full.py": ({"events": 400}, True),
+    "faults/forged.py": ({"forged": 5_000, "replayed": 1_000}, True),
+    "faults/restore.py": ({"texts": 500}, True),
     "faults/stops.py": ({"texts": 2_000, "stops": 300}, True),
     "faults/answers.py": ({"times": 100}, False),
     "faults/late_acceptance.py": ({"texts": 100}, True),
@@ -29,7 +35,7 @@ RUNS: dict[str, tuple[dict[str, int], bool]] = {
     "bench/quota_race.py": ({"rounds": 100}, False),
     "faults/sabotage.py": ({}, False),
 }
-# Slow on purpose: at 20 a second its texts take 100 s, at the quick sizes 10.
+# Seconds for one run.
 LONGEST = 3_600
 
 
@@ -59,7 +65,7 @@ def main() -> None:
         line.setdefault("fault", line.get("bench", Path(command[0]).stem))
         cells = [str(line.get(name, "")) for name in COLUMNS]
         print(f"{cells[0]:<16}" + "".join(f"{cell:>11}" for cell in cells[1:]), flush=True)
-        if done.returncode:
+        if done.returncode or any(line.get(name) for name in COUNTS):
             failed = True
             print(
                 f"  failed: {' '.join(command)}\n{said}\n{done.stderr[-2000:]}", file=sys.stderr, flush=True

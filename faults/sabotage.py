@@ -234,6 +234,22 @@ GUARDS: Sequence[Guard] = [
         "tests/messaging/test_hooks.py::test_the_same_webhook_twenty_times_at_once_is_one_event",
     ),
     Guard(
+        "a journal's record counts after its fsync only",
+        "parley/messaging/journal.py",
+        "os.fdatasync(self._file)",
+        "pass",
+        "tests/messaging/test_journal.py::"
+        "test_a_record_counts_only_after_fsync_and_no_file_is_trusted_after_one_failed",
+    ),
+    Guard(
+        "R9: in quarantine nothing leaves",
+        DELIVERY,
+        " AND NOT {quarantine.HELD}",
+        "",
+        "tests/messaging/test_quarantine.py::"
+        "test_a_database_that_is_behind_what_was_seen_goes_into_quarantine",
+    ),
+    Guard(
         "a webhook is signed",
         HOOKS,
         "if not form or not carrier.authentic(url, headers, form):",
@@ -306,7 +322,7 @@ GUARDS: Sequence[Guard] = [
         "    return get_object_or_404(",
         'own = Conversation.objects.select_related("client", "assignee__user")\n'
         "    return get_object_or_404(",
-        "tests/inbox/test_actions.py tests/inbox/test_thread.py",
+        "tests/inbox/test_list.py::test_nobody_sees_another_business",
     ),
     Guard(
         "pages load nothing of others",

@@ -99,7 +99,7 @@ def storm(
             )
         finally:
             reaper.enough()
-        until(lambda: settled(house.business), 120 + texts / 50, what="a final state for every message")
+        until(lambda: settled(house.business), 300 + texts / 50, what="a final state for every message")
     return judge(world, house, pages=pages) | {"kills": reaper.kills}
 
 
