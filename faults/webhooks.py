@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import http.client
 import random
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
 
 TEXT = "/hooks/twilio/text"
 OURS = "+18555550142"
