@@ -5,7 +5,7 @@ import parley.businesses.words
 
 
 class Migration(migrations.Migration):
-    dependencies = [("businesses", "0007_words"), ("messaging", "0006_attempt_answers")]
+    dependencies = [("businesses", "0007_words"), ("messaging", "0008_events_set_aside")]
 
     operations = [
         migrations.RemoveIndex(model_name="message", name="inbox_words"),

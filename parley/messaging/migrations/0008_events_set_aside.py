@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0006_attempt_answers'),
+        ('messaging', '0007_quarantine_and_backfill'),
     ]
 
     operations = [
