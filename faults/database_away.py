@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.ground import a_house, ground
+from faults.judge import tell
 from faults.webhooks import (
     Caller,
     a_text,
@@ -30,7 +31,6 @@ from faults.webhooks import (
     kept,
     percentile,
     read,
-    tell,
     texts,
 )
 

@@ -29,7 +29,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.ground import family, ground
-from faults.webhooks import Caller, Knock, answers, tell, texts
+from faults.judge import tell
+from faults.webhooks import Caller, Knock, answers, texts
 
 KIB_OF_DISK = 64
 FSYNC_FAILS = "enable_random name=posix/io/sync/fdatasync,probability=0.33,failinfo=5"

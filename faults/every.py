@@ -24,7 +24,7 @@ RUNS: dict[str, tuple[dict[str, int], bool]] = {
     "faults/worker_kills.py": ({"texts": 5_000, "clients": 2_500}, True),
     "faults/database_kills.py": ({"texts": 5_000, "kills": 20}, True),
     "faults/web_kills.py": ({"events": 10_000}, True),
-    "faults/database_away.py": ({"away": 60}, True),
+    "faults/database_away.py": ({"away": 600}, True),
     "faults/disk_full.py": ({"events": 400}, True),
     "faults/forged.py": ({"forged": 5_000, "replayed": 1_000}, True),
     "faults/restore.py": ({"texts": 500}, True),

@@ -24,7 +24,8 @@ from urllib.parse import urlencode
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.ground import ground
-from faults.webhooks import TEXT, Caller, Knock, a_text, answers, signed, tell, texts
+from faults.judge import tell
+from faults.webhooks import TEXT, Caller, Knock, a_text, answers, signed, texts
 
 Forgery = Callable[[Any, random.Random, Knock], bytes | None]
 

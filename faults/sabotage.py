@@ -49,6 +49,7 @@ class Guard:
 
 
 DELIVERY, OUTCOMES, DOUBT = (f"parley/messaging/{name}.py" for name in ("delivery", "outcomes", "doubt"))
+JOURNAL, INTAKE = "parley/messaging/journal.py", "parley/messaging/intake.py"
 HOOKS, REVOKING, LEDGER = (
     "parley/messaging/hooks.py",
     "parley/messaging/revoking.py",
@@ -344,6 +345,108 @@ GUARDS: Sequence[Guard] = [
         "    if not known:\n        raise Unfetchable(_ELSEWHERE)",
         "    if False:\n        raise Unfetchable(_ELSEWHERE)",
         "tests/carriers/test_twilio_media.py::test_a_foreign_host_is_never_asked",
+    ),
+    Guard(
+        "the journal: nothing is claimed while an opt-out waits in it",
+        DELIVERY,
+        "if opt_outs_wait():",
+        "if False:",
+        "tests/messaging/test_journal.py::test_an_opt_out_in_a_journal_is_obeyed_as_it_is_brought_in",
+    ),
+    Guard(
+        "the journal: an opt-out in it gets no 200",
+        INTAKE,
+        "self._journal_counts = kind != OPT_OUTS",
+        "self._journal_counts = True",
+        "tests/messaging/test_journal.py::"
+        "test_nothing_is_lost_and_nothing_sent_wrongly_while_the_database_is_away",
+    ),
+    Guard(
+        "the journal: its opt-outs are obeyed by its own transaction",
+        INTAKE,
+        "(OBEYED_AT_ONCE, _obey) if kind == OPT_OUTS else (BATCH, _insert)",
+        "(BATCH, _insert)",
+        "tests/messaging/test_journal.py::test_an_opt_out_in_a_journal_is_obeyed_as_it_is_brought_in",
+    ),
+    Guard(
+        "the journal: a record counts after fsync",
+        JOURNAL,
+        "os.fdatasync(self._file)",
+        "pass",
+        "tests/messaging/test_journal.py::"
+        "test_a_record_counts_only_after_fsync_and_no_file_is_trusted_after_one_failed",
+    ),
+    Guard(
+        "the journal: a full disk is no 200",
+        INTAKE,
+        "durable = False",
+        "durable = True",
+        "tests/messaging/test_journal.py::test_without_a_disk_either_the_carrier_is_asked_to_try_again",
+    ),
+    Guard(
+        "the journal: a file in use is locked before it has its name",
+        JOURNAL,
+        "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)\n            _write",
+        "_write",
+        "tests/messaging/test_journal.py::test_a_file_is_left_alone_while_somebody_writes_or_reads_it",
+    ),
+    Guard(
+        "the journal: a file that was removed meanwhile is not read",
+        JOURNAL,
+        "os.path.samestat(os.fstat(file), os.stat(path))",
+        "True",
+        "tests/messaging/test_journal.py::test_a_file_is_left_alone_while_somebody_writes_or_reads_it",
+    ),
+    Guard(
+        "the journal: a torn end is told from another key",
+        JOURNAL,
+        "if crc32(sealed) != of_record:",
+        "if False:",
+        "tests/messaging/test_journal.py::test_a_torn_end_takes_only_what_nobody_was_told_of",
+    ),
+    Guard(
+        "the journal: a length that lies is noticed",
+        JOURNAL,
+        "!= crc32(data[at : at + FRAME.size])",
+        "is None",
+        "tests/messaging/test_journal.py::test_what_is_damaged_is_noticed_and_takes_no_other_with_it",
+    ),
+    Guard(
+        "the journal: what could not be read is kept",
+        JOURNAL,
+        "if self.damaged:",
+        "if False:",
+        "tests/messaging/test_journal.py::test_what_is_damaged_is_noticed_and_takes_no_other_with_it",
+    ),
+    Guard(
+        "the journal: nobody else can read it",
+        JOURNAL,
+        "self._seal.encrypt(nonce, record, MAGIC)",
+        "record + bytes(16)",
+        "tests/messaging/test_journal.py::test_nobody_else_can_read_it",
+    ),
+    Guard(
+        "the journal: what a dead process left is brought in",
+        INTAKE,
+        "if self._outage.away or journal.waiting(settings.JOURNAL):",
+        "if self._outage.away:",
+        "tests/messaging/test_journal.py::"
+        "test_nothing_is_lost_and_nothing_sent_wrongly_while_the_database_is_away",
+    ),
+    Guard(
+        "the journal: a webhook is answered within a second",
+        INTAKE,
+        "IN_TIME = 0.8",
+        "IN_TIME = 8.0",
+        "tests/messaging/test_journal.py::"
+        "test_nothing_is_lost_and_nothing_sent_wrongly_while_the_database_is_away",
+    ),
+    Guard(
+        "one webhook that spoils a batch is found",
+        INTAKE,
+        "        if len(batch) > 1:",
+        "        if False:",
+        "tests/messaging/test_journal.py::test_what_spoils_a_batch_takes_no_other_with_it",
     ),
 ]
 

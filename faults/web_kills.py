@@ -22,7 +22,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.ground import a_house, family, ground
-from faults.webhooks import Caller, answers, in_background, kept, percentile, read, tell, texts
+from faults.judge import tell
+from faults.webhooks import Caller, answers, in_background, kept, percentile, read, texts
 
 
 def alive(pid: int) -> bool:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import json
 import random
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from bench.ground import machine  # noqa: E402
 
 TEXT = "/hooks/twilio/text"
 OURS = "+18555550142"
@@ -184,12 +176,3 @@ def in_background(work: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=work)
     thread.start()
     return thread
-
-
-def tell(fault: str, seen: dict[str, Any], began: float, **more: Any) -> None:
-    """Print the run's one line, and end the process: 1 unless nothing was lost, doubled, let in or shown wrong."""
-    zeros = dict.fromkeys(("lost", "duplicated", "let_in", "misshown"), 0)
-    secs = round(time.monotonic() - began, 1)
-    line = {"fault": fault, "tried": 0, **zeros, **seen, "secs": secs, **more, "machine": machine()}
-    print(json.dumps(line), flush=True)
-    sys.exit(1 if any(line[name] for name in zeros) else 0)

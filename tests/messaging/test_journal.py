@@ -205,7 +205,7 @@ def way(transactional_db: None) -> Iterator[Way]:
 @pytest.fixture
 def cut_off(way: Way, tmp_path: Path) -> Iterator[World]:
     """A `parley web` that has never seen its database, which is there for all others."""
-    with a_world(tmp_path, "sandbox") as world:
+    with a_world(tmp_path) as world:
         world.launch("web", DATABASE_URL=way.url)
         until(lambda: listens(world), 40, what="web")
         yield world
@@ -227,6 +227,7 @@ def test_nothing_is_lost_and_nothing_sent_wrongly_while_the_database_is_away(
     cut_off: World, way: Way, juniper: House
 ) -> None:
     world = cut_off
+    world.start("sandbox")
     world.add_number(OURS)
     juniper.client()
     noah = juniper.client("Noah", phone=NOAH)
