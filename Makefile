@@ -1,5 +1,5 @@
 # `make run` and `make test` work on a fresh machine with Python 3.11 and nothing else of ours.
-.PHONY: run test fmt
+.PHONY: run test faults fmt
 
 run:
 	@scripts/install runtime
@@ -9,6 +9,11 @@ test:
 	@scripts/install dev
 	@scripts/install-chromium
 	@scripts/test
+
+# Nothing lost, doubled or shown wrong, whatever dies: every fault run at its full size, about an hour.
+faults:
+	@scripts/install dev
+	@.venv/bin/python faults/every.py
 
 fmt:
 	@scripts/install dev

@@ -16,8 +16,10 @@ sys.path.insert(0, str(ROOT))
 
 
 @contextlib.contextmanager
-def ground(*, durable: bool = True, **variables: str) -> Iterator[Path]:
+def ground(*, durable: bool = True, folder: Path | None = None, **variables: str) -> Iterator[Path]:
     """Django on a fresh, migrated database, dropped afterwards. Yields the folder that holds it.
+
+    `folder`: there instead, and kept, for what takes long to fill.
 
     `durable`: with fsync and synchronous commits, as a business runs it; without, for what counts but does not time.
     `variables` are set in the environment, of child processes too.
@@ -25,12 +27,14 @@ def ground(*, durable: bool = True, **variables: str) -> Iterator[Path]:
     from parley.config.embedded_postgres import EmbeddedPostgres
 
     with (
-        tempfile.TemporaryDirectory(prefix="parley-bench-") as folder,
-        EmbeddedPostgres(Path(folder) / "postgres", fast=not durable) as server,
+        contextlib.nullcontext(str(folder))
+        if folder
+        else tempfile.TemporaryDirectory(prefix="parley-bench-") as there,
+        EmbeddedPostgres(Path(there) / "postgres", fast=not durable) as server,
     ):
         os.environ |= {
             "DATABASE_URL": server.url,
-            "PARLEY_DATA": folder,
+            "PARLEY_DATA": there,
             "PARLEY_SECRET_KEY": "only-for-this-run-and-known-to-everybody",
             "PARLEY_DEMO": "1",
             "DJANGO_SETTINGS_MODULE": "parley.config.settings",
@@ -44,7 +48,7 @@ def ground(*, durable: bool = True, **variables: str) -> Iterator[Path]:
 
         call_command("migrate", verbosity=0)
         try:
-            yield Path(folder)
+            yield Path(there)
         finally:
             connections.close_all()
 

@@ -11,7 +11,6 @@ canceled, `misshown` those shown otherwise than they are.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import sys
 import threading
@@ -24,7 +23,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.ground import a_house, ground, machine  # noqa: E402
+from bench.ground import a_house, ground  # noqa: E402
+from faults.judge import tell  # noqa: E402
 
 
 def race(world: Any, house: Any, *, texts: int, stops: int, seed: int) -> dict[str, Any]:
@@ -40,7 +40,6 @@ def race(world: Any, house: Any, *, texts: int, stops: int, seed: int) -> dict[s
     clients = [house.client("C", str(n), phone=f"+1503{2000000 + n}") for n in range(2 * stops)]
     for n in range(texts):
         send(house.owner, clients[n % len(clients)], channel="sms", body=f"Text {n}")
-    began = time.monotonic()
     world.start("texts")
     answered: dict[str, float] = {}
     refused: Counter[int] = Counter()
@@ -76,8 +75,6 @@ def race(world: Any, house: Any, *, texts: int, stops: int, seed: int) -> dict[s
     taken = Counter(row["body"] for row in truth)
     shown = dict(Message.objects.filter(direction="out").values_list("body", "state"))
     return {
-        "fault": "stops",
-        "seed": seed,
         "tried": texts,
         "stops": stops,
         "answers": dict(refused),
@@ -86,7 +83,6 @@ def race(world: Any, house: Any, *, texts: int, stops: int, seed: int) -> dict[s
         "lost": sum(body not in taken and state != "canceled" for body, state in shown.items()),
         "duplicated": sum(count - 1 for count in taken.values()),
         "misshown": sum((body in taken) == (state == "canceled") for body, state in shown.items()),
-        "secs": round(time.monotonic() - began, 1),
     }
 
 
@@ -107,8 +103,9 @@ def main() -> None:
             house.number.save()
             world.add_number(house.number.number)
             world.weather(delivery_seconds=[0.05, 0.4])
+            began = time.monotonic()
             result = race(world, house, texts=wish.texts, stops=wish.stops, seed=wish.seed)
-        print(json.dumps(result | {"pace": wish.pace, "machine": machine()}))
+    tell("stops", result, began, pace=wish.pace, seed=wish.seed)
 
 
 if __name__ == "__main__":

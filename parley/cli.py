@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from parley import __version__
 from parley.config.embedded_postgres import EmbeddedPostgres, PostgresFailed
@@ -50,6 +51,21 @@ def _parser() -> argparse.ArgumentParser:
         ("version", _version, "say which version this is"),
     ):
         commands.add_parser(name, help=words).set_defaults(run=run)
+
+    backup = commands.add_parser("backup", help="keep everything in one file")
+    backup.add_argument("file", type=Path)
+    backup.set_defaults(run=_backup)
+
+    restore = commands.add_parser("restore", help="make the database what a backup holds")
+    restore.add_argument("file", type=Path)
+    restore.add_argument(
+        "--replace", action="store_true", help="throw away what the database holds now, and its secret key"
+    )
+    restore.set_defaults(run=_restore)
+
+    release = commands.add_parser("release", help="after a restore: what is not settled yet; or send again")
+    release.add_argument("--yes", action="store_true", help="send again now, whatever is not settled")
+    release.set_defaults(run=_release)
 
     manage = commands.add_parser("manage", help="Django's commands", add_help=False)
     manage.add_argument("arguments", nargs=argparse.REMAINDER)
@@ -100,6 +116,98 @@ def _migrate(arguments: argparse.Namespace) -> None:
         schema.bring_up_to_date(os.environ["DATABASE_URL"])
 
 
+def _backup(arguments: argparse.Namespace) -> int:
+    from parley.config import backup
+
+    with _surroundings(database=True):
+        env = Environment.read(os.environ)
+        key = env.secret_key_file if not os.environ.get("PARLEY_SECRET_KEY") else None
+        try:
+            made = backup.back_up(os.environ["DATABASE_URL"], arguments.file, key, env.pg_bin)
+        except backup.BackupFailed as failure:
+            print(f"parley: {failure}", file=sys.stderr)
+            return 1
+    size = arguments.file.stat().st_size / 1e6
+    print(
+        f"Kept in {arguments.file}: {size:,.1f} MB, all that was there at {made.began:%Y-%m-%d %H:%M:%S} UTC.\n"
+        "It holds everything, texts and clients and the secret key too, and it is not encrypted. Only your account on\n"
+        "this machine can read it: keep it where nobody else can."
+    )
+    if key is None:
+        print("The secret key is not in it, for PARLEY_SECRET_KEY gives it: keep that as well.")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from parley.config import backup
+
+    with _django():
+        from django.db.migrations.loader import MigrationLoader
+
+        from parley.config import schema
+        from parley.messaging import quarantine
+
+        env = Environment.read(os.environ)
+        url = os.environ["DATABASE_URL"]
+        known = MigrationLoader(None).disk_migrations or {}
+        try:
+            made = backup.restore(
+                url,
+                arguments.file,
+                replace=arguments.replace,
+                quarantine=quarantine.entering,
+                migrations=frozenset(f"{app}.{name}" for app, name in known),
+                secret_key_file=env.secret_key_file if not os.environ.get("PARLEY_SECRET_KEY") else None,
+                programs=env.pg_bin,
+            )
+        except backup.BackupFailed as failure:
+            print(f"parley: {failure}", file=sys.stderr)
+            return 1
+        schema.bring_up_to_date(url)
+    print(
+        f"The database is what it was at {made.began:%Y-%m-%d %H:%M:%S} UTC. Texts wait.\n"
+        "\n"
+        "Now start Parley. It asks the carrier what was sent and what came in since then, puts it into the\n"
+        "conversations, obeys everybody who opted out by text, and sends again by itself when all of that is known.\n"
+        "It takes three minutes at least. `parley release` says how far it is.\n"
+        "\n"
+        "What only this database knew is lost from that moment on: opt-outs and agreements that members wrote down,\n"
+        "clients that were erased or changed, notes, settings, members, what texts had cost and which were bought.\n"
+        "Ask your team what they wrote down since. Emails that waited then say “May not have arrived”."
+    )
+    return 0
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    with _django():
+        from parley.messaging import quarantine
+        from parley.messaging.patience import patience
+
+        seen = quarantine.report(patience())
+        if seen is None:
+            print("Nothing to release: texts leave as always.")
+            return 0
+        print(
+            f"Texts wait since {seen.quarantined_at:%Y-%m-%d %H:%M:%S} UTC: the database may lack what happened after "
+            f"{seen.since:%Y-%m-%d %H:%M:%S} UTC.\n"
+            f"  texts that wait                            {seen.texts:,}\n"
+            f"  texts of which nobody knows if they left   {seen.unknown:,}\n"
+            f"  numbers whose log is not settled yet       {seen.numbers:,}\n"
+            f"  texts found there and not read yet         {seen.unread:,}"
+        )
+        if seen.trouble:
+            print(seen.trouble)
+        if not arguments.yes:
+            print(
+                "They leave by themselves when all of it is settled. With --yes they leave now: some may be sent a "
+                "second time, and some to people who have opted out."
+            )
+            return 1
+        quarantine.release_by_hand()
+        print("Released: texts leave again.")
+    return 0
+
+
 def _segments(arguments: argparse.Namespace) -> int:
     from parley.sms.segments import as_given
 
@@ -138,7 +246,10 @@ def _django() -> Iterator[None]:
     with _surroundings(database=True):
         import django
 
+        from parley.config import logs
+
         django.setup()
+        sys.excepthook = logs.excepthook
         yield
 
 

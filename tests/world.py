@@ -56,7 +56,7 @@ class World:
         self.url = f"http://localhost:{self.port}"
         self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
         self.mailbox_url = f"http://127.0.0.1:{self.mailbox_port}"
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
         from parley.sandbox import account
 
         self.account_sid, self.auth_token = account.ACCOUNT_SID, account.AUTH_TOKEN
@@ -85,20 +85,27 @@ class World:
     def start(self, *names: str) -> None:
         """Start children by their `parley` names and wait until they answer. "texts#2" is another `parley texts`."""
         for name in names:
-            log = open(self.folder / f"{name}.log", "ab")  # noqa: SIM115  the child's own
-            self._children[name] = subprocess.Popen(
-                [sys.executable, "-m", "parley", name.partition("#")[0]],
+            self.launch(name)
+        for name, url in (("web", f"{self.url}/healthz"), ("sandbox", f"{self.sandbox_url}/sandbox/health")):
+            if name in names:
+                until(lambda: self._up(name, url), 30, what=name)  # noqa: B023  asked at once
+
+    def launch(self, name: str, *before: str, **variables: str) -> int:
+        """Start a child without waiting until it answers, after the words `before` on its command line.
+
+        Returns its process id.
+        """
+        with open(self.folder / f"{name}.log", "ab") as log:
+            self.children[name] = subprocess.Popen(
+                [*before, sys.executable, "-m", "parley", name.partition("#")[0]],
                 cwd=ROOT,
-                env=self.environment,
+                env=self.environment | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-            log.close()
-        for name, url in (("web", f"{self.url}/healthz"), ("sandbox", f"{self.sandbox_url}/sandbox/health")):
-            if name in names:
-                until(lambda: self._up(name, url), 30, what=name)  # noqa: B023  asked at once
+        return self.children[name].pid
 
     def afresh(self, *names: str, patience: float = 0.05) -> None:
         """Start these for another test: the sandbox knows nothing of the last, and no job of other tests waits."""
@@ -109,15 +116,15 @@ class World:
 
     def kill(self, name: str) -> None:
         """SIGKILL: what no process can prepare for."""
-        child = self._children.pop(name)
+        child = self.children.pop(name)
         child.send_signal(signal.SIGKILL)
         child.wait(10)
 
     def running(self, name: str) -> bool:
-        return name in self._children and self._children[name].poll() is None
+        return name in self.children and self.children[name].poll() is None
 
     def stop(self, name: str) -> None:
-        child = self._children.pop(name)
+        child = self.children.pop(name)
         child.terminate()
         try:
             child.wait(20)
@@ -127,7 +134,7 @@ class World:
 
     def stop_all_but(self, *names: str) -> None:
         """What a test started beside these."""
-        for name in list(self._children)[::-1]:
+        for name in list(self.children)[::-1]:
             if name not in names:
                 self.stop(name)
 

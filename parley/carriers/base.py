@@ -113,7 +113,8 @@ class ReceiptArrived:
 class Listed:
     """One row of the carrier's own log, outbound or inbound; `status` is its own word.
 
-    `receipt` says the same as a status webhook would have; None for a text from a handset.
+    `receipt` says the same as a status webhook would have; None for a text from a handset. `media`: how many things
+    came along; `segments`: the carrier's own count.
     """
 
     carrier_id: str
@@ -126,6 +127,8 @@ class Listed:
     code: str | None = None
     words: str = ""
     receipt: ReceiptArrived | None = None
+    segments: int | None = None
+    media: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +311,15 @@ class Carrier(Protocol):
 
     async def list_between(self, sender: str, recipient: str, since: datetime) -> Sequence[Listed]:
         """Every row from `sender` to `recipient` created at or after `since`. Raises Unavailable."""
+
+    async def list_since(self, number: str, since: datetime) -> Sequence[Listed]:
+        """Every text from a handset to our `number` created at or after `since`, oldest first. Raises Unavailable."""
+
+    async def list_sent(self, number: str, since: datetime) -> Sequence[Listed]:
+        """Every text of ours from `number` created at or after `since`, oldest first. Raises Unavailable."""
+
+    async def as_webhook(self, listed: Listed) -> str:
+        """The body that the webhook of this text from a handset had, or would have had. Raises Unavailable."""
 
     async def fetch_media(self, url: str) -> tuple[str, bytes]:
         """What came along with a text: the type that was claimed for it (unproved) and its bytes.

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorField
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models import Case, Func, Q, Value, When
+from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Concat, Lower, Right
 
 from parley.businesses.models import Business, initials
 from parley.businesses.tenancy import BusinessOwned, tenant_target
+from parley.businesses.words import OwnWords, beginning_with, words_in
 from parley.sms.numbers import pretty
 
 if TYPE_CHECKING:
@@ -22,19 +23,16 @@ TINTS = ("fern", "sky", "plum", "clay", "honey", "slate")
 
 
 class ClientQuerySet(models.QuerySet["Client"]):
-    def matching(self, words: str) -> ClientQuerySet:
-        """Clients whose name, number or email holds words that begin so, in any order."""
+    def matching(self, business: Business, words: str) -> ClientQuerySet:
+        """The business's clients whose name, number or email holds words that begin so, in any order."""
         if not any(c.isalpha() for c in words):
             digits = "".join(c for c in words if c.isdigit())
             terms = [digits[1:] if len(digits) == 11 and digits[0] == "1" else digits]
         else:
-            terms = "".join(c if c.isalnum() else " " for c in words.lower()).split()
-        query = " & ".join(f"{term}:*" for term in terms if term)
-        return (
-            self.filter(search=SearchQuery(query, search_type="raw", config="simple"))
-            if query
-            else self.none()
-        )
+            terms = words_in(words)
+        if not any(terms):
+            return self.none()
+        return self.filter(business=business, search=beginning_with(business.id, terms))
 
     def by_name(self) -> ClientQuerySet:
         """In the order of the Clients page; people without a name come last."""
@@ -90,16 +88,21 @@ class Client(BusinessOwned):
     )
     # A number is found by its ten digits, its last seven or its last four: whichever part people remember.
     search = models.GeneratedField(
-        expression=SearchVector(
-            "first_name",
-            "last_name",
-            Func(
-                "email", Value("@.-_+"), Value("     "), function="translate", output_field=models.TextField()
-            ),
-            Right("phone", 10),
-            Right("phone", 7),
-            Right("phone", 4),
-            config="simple",
+        expression=OwnWords(
+            Concat(
+                "first_name",
+                Value(" "),
+                "last_name",
+                Value(" "),
+                "email",
+                Value(" "),
+                Right("phone", 10),
+                Value(" "),
+                Right("phone", 7),
+                Value(" "),
+                Right("phone", 4),
+                output_field=models.TextField(),
+            )
         ),
         output_field=SearchVectorField(),
         db_persist=True,

@@ -26,7 +26,7 @@ def clients(request: MemberRequest) -> HttpResponse:
     """Everybody by name, or those whose name, number or email matches `q`; `after` is the last one already shown."""
     q = " ".join(request.GET.get("q", "").split())[:100]
     everybody: ClientQuerySet = request.member.business.clients.all()  # type: ignore[assignment]
-    found = everybody.matching(q) if q else everybody
+    found = everybody.matching(request.member.business, q) if q else everybody
     if after := request.GET.get("after"):
         last = get_object_or_404(everybody, pk=_id(after))
         # Written so that the index `clients_page` is entered at its place and read from there.

@@ -30,9 +30,11 @@ from parley.config.wsgi import application as django
 from parley.live.events import Events, Receive, Scope, Send
 from parley.live.hub import Hub
 from parley.messaging.hooks import Hooks
+from parley.operating.watch import Watch
 
 MOST_BODY = 30 * 1024 * 1024
 SPOOL = 256 * 1024
+WATCHED = ("/healthz", "/healthz/all", "/metrics")
 
 threads = ThreadPoolExecutor(env.web_threads, thread_name_prefix="django")
 
@@ -180,6 +182,7 @@ class Shell:
         self.hub = Hub()
         self.hooks = Hooks()
         self.events = Events(self.hub, authorise)
+        self.watch = Watch(lambda: len(self.hub), env.data, env.metrics_token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -190,6 +193,8 @@ class Shell:
                 await self.hooks(scope, receive, send)
             elif path == "/events":
                 await self.events(scope, receive, send)
+            elif path in WATCHED:
+                await self.watch(scope, receive, send)
             else:
                 await pages(scope, receive, send)
 
@@ -199,10 +204,12 @@ class Shell:
             if message["type"] == "lifespan.startup":
                 self.hub.start()
                 self.hooks.start()
+                self.watch.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.hub.close()
                 await self.hooks.close()
+                await self.watch.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

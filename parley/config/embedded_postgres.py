@@ -110,7 +110,7 @@ def find_programs() -> Path:
     for folders in (packaged, system):
         usable = [folder for folder in folders if (folder / "postgres").is_file()]
         if usable:
-            return max(usable, key=lambda folder: _major(folder / "postgres", {}))
+            return max(usable, key=lambda folder: major_version(folder / "postgres"))
     on_path = shutil.which("postgres")
     if on_path:
         return Path(on_path).resolve().parent
@@ -248,14 +248,14 @@ class EmbeddedPostgres:
     def _programs(self) -> Path:
         found = self._chosen_programs or find_programs()
         try:
-            _major(found / "postgres", self._as_account)
+            major_version(found / "postgres", self._as_account)
         except PermissionError:
             return _copy_programs(found)
         return found
 
     @cached_property
     def _version(self) -> int:
-        return _major(self._programs / "postgres", self._as_account)
+        return major_version(self._programs / "postgres", self._as_account)
 
     # The folder
 
@@ -417,13 +417,14 @@ class EmbeddedPostgres:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
-def _major(postgres: Path, as_account: Mapping[str, Any]) -> int:
+def major_version(program: Path, as_account: Mapping[str, Any] | None = None) -> int:
+    """The major version of one of PostgreSQL's programs. Raises PostgresFailed if it is none."""
     said = subprocess.run(
-        [postgres, "--version"], capture_output=True, text=True, check=True, **as_account
+        [program, "--version"], capture_output=True, text=True, check=True, **(as_account or {})
     ).stdout
     found = re.search(r"\(PostgreSQL\) (\d+)", said)
     if found is None:
-        raise PostgresFailed(f"{postgres} is not PostgreSQL: it calls itself {said.strip()!r}")
+        raise PostgresFailed(f"{program} is not PostgreSQL: it calls itself {said.strip()!r}")
     return int(found[1])
 
 

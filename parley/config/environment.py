@@ -23,6 +23,7 @@ from psycopg.conninfo import conninfo_to_dict
 T = TypeVar("T")
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
 SMTP_SECURITY = ("none", "starttls", "tls")
 YES_NO = {
     "1": True,
@@ -59,7 +60,10 @@ class Environment:
     secret_key: str = field(repr=False)
     demo: bool
     log_level: str
+    log_format: str
+    metrics_token: str = field(repr=False)
     web_threads: int
+    texts_processes: int
     patience: float
 
     smtp_host: str | None
@@ -102,7 +106,10 @@ class Environment:
             secret_key=read.secret("PARLEY_SECRET_KEY", _secret_key, "") or _kept_secret_key(data),
             demo=demo,
             log_level=read.one("PARLEY_LOG_LEVEL", _one_of(LOG_LEVELS), "info"),
+            log_format=read.one("PARLEY_LOG_FORMAT", _one_of(LOG_FORMATS), "text"),
+            metrics_token=read.secret("PARLEY_METRICS_TOKEN", _token, ""),
             web_threads=read.one("PARLEY_WEB_THREADS", _between(1, 64), 8),
+            texts_processes=read.one("PARLEY_TEXTS_PROCESSES", _between(1, 16), 1),
             patience=read.one("PARLEY_PATIENCE", _factor, 1.0),
             smtp_host=read.text("PARLEY_SMTP_HOST", "127.0.0.1" if demo else None),
             smtp_port=read.one("PARLEY_SMTP_PORT", _port, mailbox_port + 1 if demo else 587),
@@ -241,6 +248,12 @@ def _database_url(value: str) -> str:
 def _secret_key(value: str) -> str:
     if len(value) < 32:
         raise ValueError("a secret key has at least 32 characters")
+    return value
+
+
+def _token(value: str) -> str:
+    if len(value) < 16 or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("a token has at least 16 characters, without spaces")
     return value
 
 

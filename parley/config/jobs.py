@@ -7,16 +7,28 @@ after ANY exit (`parley up` does; for systemd: Restart=always).
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+from typing import Any
 
+from django.conf import settings
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.connector import BaseConnector
 from procrastinate.contrib.django.utils import connector_params
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
+
+from parley.pulse import tallies
+from parley.pulse.beats import BEAT, EVERY, saying
 
 CONCURRENCY = 8
 HEARTBEAT = 10.0  # seconds
 DEAD_AFTER = 30.0  # seconds without a heartbeat
 # Below the 25 seconds that the supervisor, and the 30 that Kubernetes, give before they kill.
 GRACE = 20.0
+# How often (seconds) to ask whether jobs may run.
+LOOK = 1.0
 KEEP_DONE_HOURS = 3 * 24
 KEEP_FAILED_HOURS = 30 * 24
 
@@ -27,6 +39,7 @@ def run() -> None:
 
     add_housekeeping(app)
     with app.replace_connector(WorkerConnector(app.connector)) as worker_app:
+        worker_app.job_manager = Beating(worker_app.connector)
         asyncio.run(_work(worker_app))
 
 
@@ -45,14 +58,74 @@ class WorkerConnector(PsycopgConnector):
         return self._django
 
 
+class Beating(JobManager):
+    """Leaves the worker's beat where it looks for its next job, and counts what became of each."""
+
+    def __init__(self, connector: BaseConnector) -> None:
+        super().__init__(connector)
+        self._next = 0.0
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        if time.monotonic() >= self._next:
+            await self._beat()
+        return await super().fetch_job(queues, worker_id)
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        await super().finish_job(job, status, delete_job)
+        tallies.count("jobs", status.value)
+
+    async def retry_job(self, job: Job, *given: Any, **more: Any) -> None:
+        await super().retry_job(job, *given, **more)
+        tallies.count("jobs", "retried")
+
+    async def _beat(self) -> None:
+        await self.connector.execute_query_async(BEAT, **saying("jobs"))
+        if (taken := tallies.adding()) is not None:
+            try:
+                await self.connector.execute_query_async(tallies.ADD, **taken)
+            except BaseException:
+                tallies.put_back(taken)
+                raise
+        self._next = time.monotonic() + EVERY
+
+
 async def _work(app: App) -> None:
+    """Work while the database is what Parley left; it ends when that is not so any more (rule R9)."""
     async with app.open_async():
-        await app.run_worker_async(
-            concurrency=CONCURRENCY,
-            shutdown_graceful_timeout=GRACE,
-            update_heartbeat_interval=HEARTBEAT,
-            stalled_worker_timeout=DEAD_AFTER,
+        await _until_quarantined(False)
+        working = asyncio.create_task(
+            app.run_worker_async(
+                concurrency=CONCURRENCY,
+                shutdown_graceful_timeout=GRACE,
+                update_heartbeat_interval=HEARTBEAT,
+                stalled_worker_timeout=DEAD_AFTER,
+            )
         )
+        watching = asyncio.create_task(_until_quarantined(True))
+        try:
+            await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watching.cancel()
+            if not working.done():
+                working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+
+
+async def _until_quarantined(wanted: bool) -> None:
+    """Jobs of a restored database ran before, perhaps: none runs again before it is released."""
+    from parley.messaging import quarantine
+    from parley.messaging.line import Line
+
+    line = Line("jobs")
+    try:
+        while True:
+            quarantine.SEEN.recall(settings.TICK_FILE)
+            if await line.run(quarantine.held) is wanted:
+                return
+            await asyncio.sleep(LOOK)
+    finally:
+        await line.close()
 
 
 def add_housekeeping(app: App) -> None:

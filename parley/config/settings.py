@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "parley.ui",
     "parley.pulse",
     "parley.businesses",
+    "parley.operating",
     "django.contrib.admin",
     "allauth",
     "allauth.account",
@@ -176,6 +177,9 @@ EMAIL_USE_SSL = env.smtp_security == "tls"
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.email_from
 
+# Webhooks that came while the database was away. On a disk that outlives the process.
+JOURNAL = env.data / "journal"
+
 SANDBOX_URL = env.sandbox_url
 TWILIO = {
     "account_sid": env.twilio_account_sid,
@@ -191,6 +195,8 @@ STRIPE = {
 }
 # Every wait of the two roads is multiplied by this; below 1 only where a test has no minutes to spend.
 PATIENCE = env.patience
+# The highest tick of the database that this machine has seen (messaging.quarantine).
+TICK_FILE = env.data / "tick"
 CALL_TIMEOUT = 20.0 * PATIENCE
 # Calls to carriers under way at once in one `parley texts`.
 TEXTS_AT_ONCE = 200
@@ -214,7 +220,7 @@ WHITENOISE_MIMETYPES = {".webmanifest": "application/manifest+json"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "formatters": {"line": {"()": f"parley.config.logs.{'Json' if env.log_format == 'json' else 'Text'}"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.log_level.upper()},
     "loggers": {

@@ -92,7 +92,7 @@ def stages(env: Environment, given: Mapping[str, str]) -> Sequence[Sequence[Prog
     return [
         [] if migrated else [parley("migrate", once=True)],
         [web, sample] if env.demo else [web],
-        [parley("texts"), parley("jobs")],
+        [*(parley("texts") for _ in range(env.texts_processes)), parley("jobs")],
     ]
 
 

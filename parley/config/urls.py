@@ -1,11 +1,10 @@
-"""Every address that Django answers. /hooks/ and /events are the ASGI shell's own (asgi.py)."""
+"""Every address that Django answers. /hooks/, /events, /healthz and /metrics are the ASGI shell's own (asgi.py)."""
 
 from django.urls import include, path
 
-from parley.config.health import healthz
-
 urlpatterns = [
-    path("healthz", healthz, name="healthz"),
+    # Before the back office, which answers for all that begins with its address.
+    path("", include("parley.operating.urls")),
     path("", include("parley.businesses.urls")),
     path("", include("parley.ui.urls")),
     path("", include("parley.inbox.urls")),
@@ -15,3 +14,5 @@ urlpatterns = [
     path("", include("parley.quota.buying_urls")),
     path("", include("parley.quota.urls")),
 ]
+
+handler500 = "parley.ui.failed.failed"

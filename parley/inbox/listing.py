@@ -5,32 +5,38 @@ Pages are cut by `(last_at, id)`, never by an offset: rows move to the top while
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
-from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.utils.html import conditional_escape, format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.db import connection
+from django.utils.safestring import SafeString
 
 from parley.businesses.models import Member
 from parley.clients.models import Client
 from parley.inbox.context import COUNTED
 from parley.inbox.doubts import with_doubt
 from parley.inbox.media import media_words
-from parley.inbox.reach import clients_of, conversations_of
+from parley.inbox.reach import conversations_of
 from parley.messaging.models import Conversation, ConversationQuerySet, Message
 
 PAGE = 30
 # What a refresh may ask for at once, when somebody has scrolled far down.
 MOST_ROWS = 300
-# A common word is in very many messages; the newest of them are what people look for.
-MOST_FOUND = 200
 
 SHOWS = {"open": "Open", "unread": "Unread", "mine": "Mine", "closed": "Closed"}
+# Each over the index of its list, and no further than a badge counts; in one statement.
+COUNTS = """
+WITH open AS NOT MATERIALIZED (
+    SELECT assignee_id, unread FROM messaging_conversation WHERE business_id = %(business)s AND closed_at IS NULL
+)
+SELECT (SELECT count(*) FROM (SELECT FROM open LIMIT %(counted)s) counted),
+       (SELECT count(*) FROM (SELECT FROM open WHERE unread > 0 LIMIT %(counted)s) counted),
+       (SELECT count(*) FROM (SELECT FROM open WHERE assignee_id = %(member)s LIMIT %(counted)s) counted)
+"""
 NOT_DELIVERED = (Message.State.FAILED, Message.State.UNDELIVERED, Message.State.CANCELED)
 
 
@@ -43,7 +49,8 @@ class Row:
     icon: str = ""
     words: str | SafeString = ""
     tone: str = ""
-    matched: bool = False
+    # The message that a search found: the conversation opens at it.
+    message_id: uuid.UUID | None = None
 
     @property
     def key(self) -> str:
@@ -53,13 +60,14 @@ class Row:
 
 @dataclass(slots=True)
 class Part:
-    """A heading and its rows; `more` is where the next page begins."""
+    """A heading and its rows; `more` is where the next page begins, `note` what is said below the last."""
 
     name: str
     heading: str
     waiting: bool = False
     rows: list[Row] = field(default_factory=list)
     more: str = ""
+    note: str = ""
 
 
 def row_of(conversation: Conversation, member: Member, part: str = "") -> Row:
@@ -159,71 +167,15 @@ class Listing:
     @cached_property
     def filters(self) -> list[tuple[str, str, int | None]]:
         """`(name, label, count)`; closed ones are not counted, they only grow."""
-        every = conversations_of(self.member)
-        counts = {
-            "open": every.open()[:COUNTED].count(),
-            "unread": every.unread()[:COUNTED].count(),
-            "mine": every.of(self.member)[:COUNTED].count(),
+        asked: dict[str, Any] = {
+            "business": self.member.business_id,
+            "member": self.member.id,
+            "counted": COUNTED,
         }
+        with connection.cursor() as cursor:
+            cursor.execute(COUNTS, asked)
+            counts = dict(zip(("open", "unread", "mine"), cursor.fetchone(), strict=True))
         return [(name, label, counts.get(name)) for name, label in SHOWS.items()]
-
-
-class Found:
-    """What a search found: people by name or number, and words in messages. Two queries, whatever is stored."""
-
-    show = ""
-
-    def __init__(self, member: Member, words: str) -> None:
-        self.member = member
-        self.words = words.replace("\x00", "").strip()[:100]
-
-    @cached_property
-    def parts(self) -> list[Part]:
-        people, texts = Part("people", "People"), Part("words", "In messages")
-        conversations = conversations_of(self.member)
-        clients = clients_of(self.member).matching(self.words)
-        people.rows = [
-            row_of(c, self.member, "people")
-            for c in with_doubt(conversations.filter(client__in=clients).for_list())[:PAGE]
-        ]
-        for row in people.rows:
-            row.matched = True
-        texts.rows = self._in_messages()
-        return [part for part in (people, texts) if part.rows]
-
-    def _in_messages(self) -> list[Row]:
-        terms = re.findall(r"\w+", self.words.lower())
-        if not terms:
-            return []
-        query = SearchQuery(" & ".join(f"{term}:*" for term in terms), search_type="raw", config="simple")
-        messages = (
-            self.member.business.messages.annotate(words=SearchVector("body", config="simple"))
-            .filter(words=query)
-            .select_related("conversation__client", "conversation__assignee__user", "author__user")
-            .order_by("-at", "-id")[:MOST_FOUND]
-        )
-        rows: dict[uuid.UUID, Row] = {}
-        for message in messages:
-            if message.conversation_id not in rows and len(rows) < PAGE:
-                message.conversation.last_at = message.at
-                row = Row(message.conversation, "words", words=excerpt(message.body, terms), matched=True)
-                row.icon = "mail" if message.channel == Message.Channel.EMAIL else ""
-                rows[message.conversation_id] = row
-        return list(rows.values())
-
-
-def excerpt(body: str, terms: list[str], width: int = 60) -> SafeString:
-    """The words around the first match, the matches marked. `body` is a stranger's: everything is escaped."""
-    body = " ".join(body.split())
-    found = re.compile(r"\b(" + "|".join(map(re.escape, terms)) + r")", re.IGNORECASE)
-    first = found.search(body)
-    start = body.rfind(" ", 0, max(0, first.start() - 12)) + 1 if first else 0
-    cut = ("…" if start else "") + body[start : start + width] + ("…" if start + width < len(body) else "")
-    pieces = found.split(cut)
-    marked = (
-        format_html("<mark>{}</mark>", p) if i % 2 else conditional_escape(p) for i, p in enumerate(pieces)
-    )
-    return mark_safe("".join(marked))  # noqa: S308  every piece was escaped above
 
 
 def _read_cursor(text: str) -> tuple[datetime, uuid.UUID] | None:

@@ -49,7 +49,7 @@ def contacts(business: Business, q: str) -> list[Contact]:
     """Those whose name, number or email matches `q`; without it, whom one spoke with last, then everybody by name."""
     clients = business.clients.all().by_name()  # type: ignore[attr-defined]
     if q:
-        return [Contact(client) for client in clients.matching(q)[:OFFERED]]
+        return [Contact(client) for client in clients.matching(business, q)[:OFFERED]]
     recent = business.conversations.open().for_list()[:OFFERED]  # type: ignore[attr-defined]
     offered = {
         c.client_id: Contact(c.client, c.last_message if c.last_message and c.last_message.inbound else None)

@@ -14,12 +14,15 @@ from django.utils import timezone
 from parley.businesses.models import Member
 from parley.inbox.media import Media, media_in
 from parley.inbox.reach import messages_in
+from parley.messaging import quarantine
 from parley.messaging.again import again_key
 from parley.messaging.models import Conversation, Message, MessageQuerySet
 from parley.messaging.sending import why_no_texts
 from parley.ui.templatetags.ui import ago, clock, day, local_date
 
 PAGE = 50
+# How far back from the end a conversation opens at a message that a search found; what is shown always ends at the end.
+MOST_SHOWN = 400
 # A run of bubbles is broken by a pause.
 PAUSE = timedelta(minutes=15)
 # `changed_at` is written before its transaction commits, on a clock that may not be ours: a refresh looks back
@@ -77,13 +80,17 @@ class Line:
 class Thread:
     """One conversation for the member who reads it."""
 
-    def __init__(self, member: Member, conversation: Conversation) -> None:
+    def __init__(self, member: Member, conversation: Conversation, at: uuid.UUID | None = None) -> None:
+        """`at`: the message to open at. One that is not in this conversation changes nothing."""
         self.member = member
         self.conversation = conversation
         self.client = conversation.client
         self.zone = member.business.zone
         self.asked_at = timezone.now()
         self.earlier: Message | None = None
+        self._at = at
+        self.found: Message | None = None
+        self.too_far: Message | None = None
 
     @property
     def _messages(self) -> MessageQuerySet:
@@ -91,8 +98,21 @@ class Thread:
 
     @cached_property
     def newest(self) -> list[Line]:
-        """The last page. `earlier` is then the message that the page before it ends at."""
-        return self._page(list(self._messages.newest_first()[: PAGE + 1]))
+        """The last page, or from the page around `found` on. `earlier` is the message that the page before ends at."""
+        size = self._back_to(self._at) if self._at else PAGE
+        return self._page(list(self._messages.newest_first()[: size + 1]), size=size)
+
+    def _back_to(self, id: uuid.UUID) -> int:
+        """How many messages to show so that this one is among them, with some before it."""
+        at = self._messages.filter(pk=id).first()
+        if at is None:
+            return PAGE
+        later = self._messages.after(at)[: MOST_SHOWN + 1].count()
+        if later > MOST_SHOWN:
+            self.too_far = at
+            return PAGE
+        self.found = at
+        return max(PAGE, later + 1 + PAGE // 2)
 
     def before(self, message_id: uuid.UUID) -> list[Line]:
         """The page before a message, which comes along again: whether it follows is known only now."""
@@ -112,14 +132,15 @@ class Thread:
         tail = list(self._messages.after(first).order_by("at", "id"))
         return self._lines([*prior[:1], first, *tail], prior[1] if len(prior) > 1 else None)
 
-    def _page(self, newest_first: list[Message], *then: Message) -> list[Line]:
-        page = newest_first[:PAGE]
-        self.earlier = page[-1] if len(newest_first) > PAGE else None
+    def _page(self, newest_first: list[Message], *then: Message, size: int = PAGE) -> list[Line]:
+        page = newest_first[:size]
+        self.earlier = page[-1] if len(newest_first) > size else None
         return self._lines([*reversed(page), *then])
 
     def _lines(self, messages: Sequence[Message], previous: Message | None = None) -> list[Line]:
         repeated = self._repeated(messages)
         behind = self._behind(messages)
+        held = self._held(messages)
         media = media_in(self.member, messages)
         texts, emails = why_no_texts(self.client) is None, bool(self.client.email)
         lines = []
@@ -129,7 +150,9 @@ class Thread:
                 line.day = day(message.at, self.zone)
             line.follows = previous is not None and not line.day and self._same_run(previous, message)
             line.icon, line.receipt = self._receipt(message)
-            if message.id in behind:
+            if message.id in held:
+                line.receipt = f"Waiting to send. {quarantine.WHY}"
+            elif message.id in behind:
                 line.behind = behind[message.id]
                 line.receipt = "Waiting to send: the carrier is still being asked about the text before it."
             if message.state in FAILED or message.state == State.UNCONFIRMED:
@@ -143,6 +166,12 @@ class Thread:
             if after.follows and self._said_by_next(line.message, after.message):
                 line.receipt = ""
         return lines
+
+    @staticmethod
+    def _held(messages: Iterable[Message]) -> set[uuid.UUID]:
+        """Texts that wait because the database went back in time (rule R9)."""
+        waiting = {m.id for m in messages if m.state == State.QUEUED and m.channel == Message.Channel.SMS}
+        return waiting if waiting and quarantine.holds() else set()
 
     def _behind(self, messages: Iterable[Message]) -> dict[uuid.UUID, bool]:
         """Texts that wait only because one before them is in doubt (rule R3), and whether a member may send past it.
@@ -192,7 +221,7 @@ class Thread:
         """The icon and the words under a bubble."""
         state, reason = message.state, message.reason.rstrip(".")
         if message.inbound:
-            return "", clock(message.at, self.zone)
+            return "", clock(message.at, self.zone) + (", arrived late" if "late" in message.why else "")
         if state in FAILED:
             said = "Not sent" if state == State.CANCELED else "Not delivered"
             return "alert", f"{said}. {reason}." if reason else f"{said}."
@@ -216,6 +245,8 @@ class Thread:
     def _by(self, message: Message, words: str) -> str:
         """Who sent it, where that was not the reader."""
         lower = words[0].lower() + words[1:]
+        if "records" in message.why:
+            return f"{words}. From the carrier’s records."
         if message.channel == Message.Channel.EMAIL:
             words = f"Email {lower}"
             lower = f"email {lower}"

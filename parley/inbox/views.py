@@ -21,7 +21,8 @@ from django.views.decorators.vary import vary_on_headers
 from parley.businesses.access import MemberRequest, for_members
 from parley.inbox.composer import Composer, talk_of
 from parley.inbox.doubts import doubt_about, with_doubt
-from parley.inbox.listing import Found, Listing
+from parley.inbox.listing import Listing
+from parley.inbox.search import Found
 from parley.inbox.thread import FAILED, Thread
 from parley.live.nudges import MOST_IDS, nudge
 from parley.messaging import sending
@@ -58,7 +59,7 @@ def _thread(
 ) -> dict[str, Any]:
     """All that the thread's templates need."""
     return {
-        "thread": Thread(request.member, conversation),
+        "thread": Thread(request.member, conversation, _uuid(request.GET.get("at"))),
         "composer": composer or _composer(request, conversation),
         "members": request.member.business.members.select_related("user").order_by("user__name", "id"),
         "current": conversation.id,
@@ -129,7 +130,7 @@ def inbox(request: MemberRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 @for_members
 def conversation(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
-    """A conversation beside the list; for htmx the conversation alone."""
+    """A conversation beside the list; for htmx the conversation alone. `at` is the message that a search found."""
     context = _thread(request, _find(request, id))
     if _partial(request):
         return render(request, "inbox/opened.html", context)

@@ -1,7 +1,8 @@
 """A text that did not arrive is tried again by itself, where the carrier's code says that this may help.
 
 The same message gets another attempt. It is paid for once, and nobody is told of a failure while a try is to come.
-Never marketing; never the text that confirms an opt-out, nor any other once the client opted out; never where a member
+Never marketing, nor a text of which nobody knows what it was (after a restore, from the carrier's records); never the
+text that confirms an opt-out, nor any other once the client opted out; never where a member
 has sent it again themselves; and never later than a day after it was written, for by then nobody expects it any more.
 """
 
@@ -38,7 +39,7 @@ QUEUE = """
         FROM timed
         JOIN businesses_business b ON b.id = timed.business_id
         JOIN messaging_message m ON m.id = timed.message_id AND m.business_id = timed.business_id
-        WHERE m.kind <> 'marketing' AND NOT m.why ? 'confirms' AND timed.run_at < m.at + interval '1 day'
+        WHERE m.kind <> 'marketing' AND NOT m.why ?| '{confirms,records}' AND timed.run_at < m.at + interval '1 day'
           AND (SELECT count(*) FROM messaging_attempt t WHERE t.message_id = m.id AND t.carrier_id IS NOT NULL)
               < timed.most
           AND NOT EXISTS (

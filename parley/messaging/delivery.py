@@ -27,40 +27,47 @@ from psycopg.types.json import Jsonb
 
 from parley.carriers.base import Accepted, Carrier, Doubt, NotSent, Outgoing, Paused, Refused
 from parley.clients.consent import LOCK, LOCK_KEY
-from parley.messaging import outcomes, revoking, sending, why
+from parley.messaging import outcomes, quarantine, revoking, sending, why
+from parley.messaging.intake import opt_outs_wait
 from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
 from parley.messaging.sending import ROOM_TO_ARRIVE
+from parley.pulse.beats import Heart
 from parley.quota import ledger
 from parley.sms import quiet_hours
 
 log = logging.getLogger(__name__)
 
 LANES_AT_ONCE = 64
+# How soon (seconds) a worker that found nothing looks again; it waits twice as long each time, a second at the most.
+SOONEST = 0.01
 # How much of a paced number's work one claim takes: a worker that dies leaves at most this much in doubt.
 HORIZON = 1.0
 # The next share is taken this much before its turn, so that between two shares the number does not fall behind.
 AHEAD = 0.5
 # How long (seconds) after all of a request was handed to the network its client is let go, if no answer came sooner.
 ON_ITS_WAY = 0.5
+# And how long (seconds) it may take to say so to the database, so that many are let go by one statement.
+LET_GO_WITHIN = 0.02
 # Marketing whose window has closed is given another so many at once, and looked for so often (seconds).
 PLANNED_AT_ONCE = 200
 LOOK_FOR_CLOSED = 5.0
 
-LOCK_LANES = """
+# Nothing leaves of a database that went back in time (R9).
+LOCK_LANES = f"""
     SELECT l.number_id, n.number, n.pace, n.carrier,
            extract(epoch FROM greatest(l.next_at - clock_timestamp(), interval '0'))::float8 AS ahead
     FROM messaging_lane l JOIN numbers_phonenumber n ON n.id = l.number_id
     WHERE l.next_at <= clock_timestamp() + %(ahead)s * interval '1 second'
-      AND n.paused = '' AND n.carrier = ANY(%(carriers)s)
+      AND n.paused = '' AND n.carrier = ANY(%(carriers)s) AND NOT {quarantine.HELD}
       AND EXISTS (
           SELECT 1 FROM messaging_outbox o WHERE o.number_id = l.number_id AND o.run_at <= clock_timestamp()
       )
     ORDER BY l.next_at
     LIMIT %(lanes)s
     FOR UPDATE OF l SKIP LOCKED
-"""
+"""  # noqa: S608  our own constants
 
 # What is due, and R6's lock on each: held from before the claim until the request is out, by this session. Whoever is
 # just being opted out is passed over. A second statement, so that it sees what whoever held the lane before us has
@@ -68,9 +75,11 @@ LOCK_LANES = """
 PICK = f"""
     WITH due AS MATERIALIZED (
         SELECT o.*, {LOCK_KEY.format(business="o.business_id", phone="o.recipient")} AS key
-        FROM unnest(%(numbers)s::uuid[], %(budgets)s::int[]) AS lane (number_id, budget),
+        FROM unnest(%(numbers)s::uuid[], %(budgets)s::int[], %(segments)s::int[]) AS lane (number_id, budget, segments),
         LATERAL (
-            SELECT o.message_id, o.business_id, o.number_id, o.recipient, o.priority
+            SELECT o.message_id, o.business_id, o.number_id, o.recipient, o.priority, lane.segments AS most,
+                   CASE WHEN lane.segments IS NULL THEN 0
+                        ELSE (SELECT m.segments FROM messaging_message m WHERE m.id = o.message_id) END AS segments
             FROM messaging_outbox o
             LEFT JOIN clients_handset h ON h.business_id = o.business_id AND h.phone = o.recipient
             WHERE o.number_id = lane.number_id AND o.run_at <= clock_timestamp()
@@ -103,10 +112,15 @@ PICK = f"""
         ) o
     ), one AS MATERIALIZED (
         -- Of a pair a member's text may be due beside an older one that nobody wrote: one at a time.
-        SELECT DISTINCT ON (number_id, recipient) message_id, key FROM due
+        SELECT DISTINCT ON (number_id, recipient) * FROM due
         ORDER BY number_id, recipient, priority, message_id
+    ), share AS MATERIALIZED (
+        -- Of a paced number the share is counted in segments: a text that is written now must not wait for long ones.
+        SELECT message_id, key, most, sum(segments) OVER turn AS segments, row_number() OVER turn AS turn FROM one
+        WINDOW turn AS (PARTITION BY number_id ORDER BY priority, message_id)
     )
-    SELECT message_id, key, pg_try_advisory_lock_shared({LOCK}, key) AS held FROM one
+    SELECT message_id, key, pg_try_advisory_lock_shared({LOCK}, key) AS held FROM share
+    WHERE turn = 1 OR most IS NULL OR segments <= most
 """  # noqa: S608  our own constants
 
 TAKE = """
@@ -218,21 +232,28 @@ async def claim(
     """
     lanes = await (
         await db.execute(
-            LOCK_LANES, {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room), "ahead": AHEAD}
+            LOCK_LANES,
+            {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room), "ahead": AHEAD}
+            | quarantine.SEEN.parameters,
         )
     ).fetchall()
     if not lanes:
         return []
     by_number = {lane.number_id: lane for lane in lanes}
     share = max(1, room // len(lanes))
-    budgets = [min(share, max(1, int(lane.pace * HORIZON))) if lane.pace else share for lane in lanes]
-    due = {"numbers": list(by_number), "budgets": budgets, "arriving": ROOM_TO_ARRIVE}
+    segments = [max(1, int(lane.pace * HORIZON)) if lane.pace else None for lane in lanes]
+    budgets = [min(share, most or share) for most in segments]
+    due = {
+        "numbers": list(by_number),
+        "budgets": budgets,
+        "segments": segments,
+        "arriving": ROOM_TO_ARRIVE,
+    }
     picked = {row.message_id: row.key for row in await (await db.execute(PICK, due)).fetchall() if row.held}
     if held is not None:
         held.extend(picked.values())
-    rows = await (
-        await db.execute(TAKE, {"picked": list(picked), "lease": lease, **revoking.WORDS})
-    ).fetchall()
+    take = {"picked": list(picked), "lease": lease, **revoking.WORDS}
+    rows = await (await db.execute(TAKE, take)).fetchall() if picked else []
     now = time.monotonic()
     used: dict[UUID, float] = defaultdict(float)
     claimed = []
@@ -312,34 +333,46 @@ class Delivery:
         self.wake = asyncio.Event()
         self.stopping = False
         self._calls: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Event()
+        self._room.set()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._paused_until: dict[str, float] = {}
         self._line = Line("delivery")
         # The session that claims holds R6's locks, so one thing at a time is done on it.
         self._using_line = asyncio.Lock()
-        self._to_let_go: list[int] = []
+        # With the session that holds each: a session that ended has let go of all, and its successor may hold the same.
+        self._to_let_go: list[tuple[int, int]] = []
         self._some_to_let_go = asyncio.Event()
         self._next_plan = 0.0
+        self._heart = Heart("delivery")
 
     async def run(self) -> None:
         """Claim and call until `stop`; then wait for what is under way."""
         recording = asyncio.create_task(self._record())
         letting_go = asyncio.create_task(self._let_go())
+        idle = SOONEST
         try:
             while not self.stopping:
                 self.wake.clear()
                 # A quarter at a time: claiming one by one as calls end would cost a commit for each.
-                while self.capacity - len(self._calls) < self.capacity // 4:
-                    await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+                await self._room.wait()
+                if self._heart.due:
+                    async with self._using_line:
+                        await self._heart.beat(self._line)
                 claimed: list[Claimed] = []
                 if open_carriers := self._open_carriers():
                     claimed = await self._claim(self.capacity - len(self._calls), open_carriers)
                 for text in claimed:
                     call = asyncio.create_task(self._call(text))
                     self._calls.add(call)
-                    call.add_done_callback(self._calls.discard)
-                if not claimed:
-                    await self._sleep(0.25 if self._calls else 1.0)
+                    call.add_done_callback(self._ended)
+                self._look_for_room()
+                if claimed:
+                    idle = SOONEST
+                else:
+                    # Nothing is due, or another worker holds the lanes just now.
+                    await self._sleep(min(idle, 0.25 if self._calls else 1.0))
+                    idle = min(2 * idle, 1.0)
             if self._calls:
                 await asyncio.wait(self._calls)
             await self._outcomes.join()
@@ -351,6 +384,17 @@ class Delivery:
     def stop(self) -> None:
         self.stopping = True
         self.wake.set()
+        self._room.set()
+
+    def _ended(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        self._look_for_room()
+
+    def _look_for_room(self) -> None:
+        if self.capacity - len(self._calls) >= self.capacity // 4 or self.stopping:
+            self._room.set()
+        else:
+            self._room.clear()
 
     async def _sleep(self, longest: float) -> None:
         try:
@@ -367,9 +411,13 @@ class Delivery:
 
         async def work(db: Db) -> list[Claimed]:
             # Work that was cut off is done again, and its session may still hold what it took.
+            held.extend(self._taken_back())
             if held:
                 await let_go(db, held)
                 held.clear()
+            # Asked whenever the database is there again: a STOP that came while it was away is obeyed first.
+            if opt_outs_wait():
+                return []
             if time.monotonic() >= self._next_plan:
                 # At once again while there is more of it.
                 full = await plan_again(db, PLANNED_AT_ONCE) == PLANNED_AT_ONCE
@@ -392,20 +440,26 @@ class Delivery:
 
     def _give_back(self, *keys: int) -> None:
         if keys:
-            self._to_let_go.extend(keys)
+            self._to_let_go.extend((self._line.session, key) for key in keys)
             self._some_to_let_go.set()
 
     async def _let_go(self) -> None:
-        """Give back R6's locks of texts that are out: an opt-out may be waiting for one."""
+        """Give back R6's locks of texts that are out, if no claim does so first: an opt-out may be waiting for one."""
         while True:
             await self._some_to_let_go.wait()
+            await asyncio.sleep(LET_GO_WITHIN)
             self._some_to_let_go.clear()
             async with self._using_line:
-                keys, self._to_let_go = self._to_let_go, []
-                try:
-                    await self._line.run(lambda db, keys=keys: let_go(db, keys))  # type: ignore[misc]
-                except psycopg.Error as error:
-                    log.error("locks not given back: %s", type(error).__name__)
+                if self._to_let_go:
+                    try:
+                        await self._line.run(lambda db: let_go(db, self._taken_back()))
+                    except psycopg.Error as error:
+                        log.error("locks not given back: %s", type(error).__name__)
+
+    def _taken_back(self) -> list[int]:
+        """What is to be let go of by the session that there is now."""
+        given, self._to_let_go = self._to_let_go, []
+        return [key for session, key in given if session == self._line.session]
 
     async def _call(self, text: Claimed) -> None:
         """Hand one text over, and let go of its client when nothing is on its way to the carrier any more."""

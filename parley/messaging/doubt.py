@@ -18,6 +18,7 @@ from parley.messaging import outcomes
 from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes, Fact
 from parley.messaging.patience import Patience
+from parley.pulse.beats import Heart
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +51,14 @@ class Doubts:
 
     async def run(self) -> None:
         line = Line("doubt")
+        heart = Heart("doubt")
         hold = max(HOLD * self.patience.scale, 5.0)
         try:
             while not self.stopping.is_set():
+                await heart.beat(line)
                 due = await line.run(lambda db: _take(db, hold))
                 for attempt in due:
+                    await heart.beat(line)
                     try:
                         await self._look_into(line, attempt)
                     except Exception as error:

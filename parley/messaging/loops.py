@@ -14,9 +14,12 @@ from django.conf import settings
 from parley.carriers.directory import configured
 from parley.live.dsn import conninfo
 from parley.live.nudges import TEXTS_CHANNEL
+from parley.messaging.backfill import Backfill
 from parley.messaging.delivery import Delivery
 from parley.messaging.doubt import Doubts
+from parley.messaging.intake import Drain
 from parley.messaging.patience import patience
+from parley.messaging.quarantine import Watching
 from parley.messaging.receiving import Receiving
 
 log = logging.getLogger(__name__)
@@ -45,7 +48,9 @@ async def serve() -> None:
     delivery = Delivery(carriers, patience(), settings.TEXTS_AT_ONCE)
     receiving = Receiving(carriers, patience())
     doubts = Doubts(carriers, patience())
-    parts = (delivery, receiving, doubts)
+    backfill = Backfill(carriers, patience())
+    watching = Watching(patience(), settings.TICK_FILE)
+    parts = (Drain(carriers), delivery, receiving, doubts, backfill, watching)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: [part.stop() for part in parts])
     listening = asyncio.create_task(_listen(delivery.wake, receiving.wake))

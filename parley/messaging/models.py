@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.db.models.lookups import LessThanOrEqual
 
 from parley.businesses.models import Business, Member
 from parley.businesses.tenancy import BusinessOwned, TenantKey, tenant_target
+from parley.businesses.words import OwnWords
 from parley.carriers.base import MOST_MEDIA_BYTES
 from parley.clients.models import Client
 from parley.numbers.models import PhoneNumber
@@ -24,13 +25,25 @@ if TYPE_CHECKING:
     from django_stubs_ext.db.models.manager import RelatedManager
 
 
+SHOWN_IN_LIST = (
+    *("business_id", "last_at", "unread", "waiting", "closed_at"),
+    *(f"client__{name}" for name in ("business_id", "first_name", "last_name", "phone", "email", "texting")),
+    *(f"last_message__{name}" for name in ("business_id", "at", "direction", "channel", "kind", "title")),
+    *(f"last_message__{name}" for name in ("subject", "body", "state", "reason", "media")),
+    *("last_message__author__user__name", "last_message__author__role"),
+    *("assignee__user__name", "assignee__user__email", "assignee__role"),
+)
+
+
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     """Named in the language of the Inbox."""
 
     def for_list(self) -> ConversationQuerySet:
-        """With all that a row of the list shows, newest first."""
-        return self.select_related("client", "last_message__author__user", "assignee__user").order_by(
-            F("last_at").desc(), F("id").desc()
+        """With all that a row of the list shows and nothing else, newest first."""
+        return (
+            self.select_related("client", "last_message__author__user", "assignee__user")
+            .only(*SHOWN_IN_LIST)
+            .order_by(F("last_at").desc(), F("id").desc())
         )
 
     def open(self) -> ConversationQuerySet:
@@ -194,6 +207,8 @@ class Message(BusinessOwned):
     )
     segments = models.PositiveSmallIntegerField(default=0)
     media = models.JSONField(default=list, blank=True, help_text="[{url, content_type}]")
+    # An inbound text's. Those of an outbound one are its attempts': here, changing an indexed column would cost each
+    # text a new entry in every index of this table (measured: a third of the database's work for it).
     carrier_id = models.CharField(max_length=64, blank=True)
     client_key = models.UUIDField(
         null=True, blank=True, help_text="The page's own id: a second POST of it is the same message."
@@ -223,7 +238,7 @@ class Message(BusinessOwned):
         ]
         indexes = [
             models.Index("business", "conversation", F("at").desc(), F("id").desc(), name="thread"),
-            GinIndex(SearchVector("body", config="simple"), name="inbox_words"),
+            GinIndex(OwnWords("body"), name="inbox_words"),
         ]
 
     def __str__(self) -> str:
@@ -406,6 +421,9 @@ class CarrierEvent(models.Model):
     )
     form = models.TextField(help_text="The form as it came.")
     received_at = models.DateTimeField()
+    late = models.BooleanField(
+        db_default=False, help_text="No webhook brought it: it was found in the carrier's log."
+    )
     done_at = models.DateTimeField(null=True)
     trouble = models.CharField(
         max_length=200, blank=True, help_text="Why it could not be read. It stays for a person."
@@ -413,4 +431,68 @@ class CarrierEvent(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["carrier", "key"], name="event_once")]
-        indexes = [models.Index("shard", "id", name="events_to_read", condition=Q(done_at=None, trouble=""))]
+        indexes = [
+            models.Index("shard", "id", name="events_to_read", condition=Q(done_at=None, trouble="")),
+            models.Index("id", name="events_set_aside", condition=Q(done_at=None) & ~Q(trouble="")),
+        ]
+
+
+class Standing(models.Model):
+    """Whether this database is what Parley left (rule R9): one row, which `messaging.quarantine` keeps.
+
+    While it is in quarantine nothing is handed to a carrier and no job runs, because the database went back in time
+    and what left since is not in it.
+    """
+
+    only_row = models.BooleanField(primary_key=True, default=True)
+    house = models.UUIDField(help_text="Random: which Parley this is. A restored database has the same.")
+    tick = models.BigIntegerField(
+        default=0,
+        help_text="Moved on every few seconds; whoever has seen a higher one knows that it went back.",
+    )
+    ticked_at = models.DateTimeField(db_default=Now())
+    quarantined_at = models.DateTimeField(null=True, help_text="Since when it is in quarantine.")
+    since = models.DateTimeField(null=True, help_text="From when on it may lack what left and what came.")
+    trouble = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="Why it is not released yet, for the operator."
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(only_row=True), name="one_standing"),
+            models.CheckConstraint(
+                condition=Q(quarantined_at=None, since=None)
+                | Q(quarantined_at__isnull=False, since__isnull=False),
+                name="quarantine_has_a_since",
+            ),
+        ]
+
+
+class Watermark(models.Model):
+    """How far the carrier's log of one number has been read for what no webhook brought (`messaging.backfill`)."""
+
+    number = models.OneToOneField(PhoneNumber, primary_key=True, on_delete=models.CASCADE)
+    listed_to = models.DateTimeField(help_text="Every text that came before this is here.")
+    settled_to = models.DateTimeField(
+        null=True, help_text="In quarantine: what left before this is known, by the carrier's log."
+    )
+    next_at = models.DateTimeField(help_text="When to ask again; or until when somebody is asking.")
+    cause = models.CharField(
+        max_length=5, default="clock", help_text="Why it is asked then: boot, gap, clock."
+    )
+
+    class Meta:
+        indexes = [models.Index("next_at", name="logs_to_read")]
+
+
+class Backfill(models.Model):
+    """What an hour of reading carriers' logs came to. Counts only grow."""
+
+    hour = models.DateTimeField()
+    cause = models.CharField(max_length=5, help_text="boot, gap, clock.")
+    asked = models.PositiveIntegerField(default=0, help_text="How many logs were asked for.")
+    failed = models.PositiveIntegerField(default=0, help_text="How many of them could not be read.")
+    found = models.PositiveIntegerField(default=0, help_text="Texts in them that no webhook had brought.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["hour", "cause"], name="one_backfill_an_hour")]

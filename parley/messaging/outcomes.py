@@ -22,6 +22,7 @@ from parley.messaging import again, handsets
 from parley.messaging.line import Db, Line
 from parley.messaging.news import News, insert_news
 from parley.messaging.patience import Patience
+from parley.pulse import tallies
 from parley.quota.ledger import REFUND
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,10 @@ async def record(line: Line, batch: Sequence[Outcome], patience: Patience) -> No
         else:
             log.error("carrier gave an id that another attempt holds")
             await line.run(lambda db: _write(db, [Outcome(batch[0].attempt_id, "unknown")], patience))
+            tallies.count("attempts", "unknown")
+    else:
+        for outcome in batch:
+            tallies.count("attempts", outcome.state)
 
 
 async def _write(db: Db, batch: Sequence[Outcome], patience: Patience) -> None:
@@ -153,8 +158,11 @@ async def _write(db: Db, batch: Sequence[Outcome], patience: Patience) -> None:
     for outcome in batch:
         by_state[outcome.state].append(outcome)
     if bound := by_state["bound"]:
-        facts = [Fact(o.carrier_id, "accepted", o.attempt_id) for o in bound]
-        await climb(db, facts, changes, patience)
+        known = await _bound(db, bound, changes, patience)
+        # A receipt was here first, or the lease had ended: the long way round.
+        facts = [Fact(o.carrier_id, "accepted", o.attempt_id) for o in bound if o.attempt_id not in known]
+        if facts:
+            await climb(db, facts, changes, patience)
     if refused := by_state["refused"]:
         await _refused(db, refused, changes)
     if not_sent := by_state["not_sent"]:
@@ -162,6 +170,37 @@ async def _write(db: Db, batch: Sequence[Outcome], patience: Patience) -> None:
     if unknown := by_state["unknown"]:
         await doubt(db, [o.attempt_id for o in unknown], changes, patience)
     await tell(db, changes)
+
+
+async def _bound(db: Db, batch: Sequence[Outcome], changes: Changes, patience: Patience) -> set[UUID]:
+    """Transition 7, for attempts that nothing else has been said of. Returns these.
+
+    While an attempt is `sending` it is its message's last, and the message is not in the queue: nothing to compare.
+    """
+    rows = await _fetch(
+        db,
+        """
+        WITH o AS (SELECT * FROM unnest(%s::uuid[], %s::text[]) AS o (attempt_id, carrier_id)),
+        a AS (
+            UPDATE messaging_attempt a
+            SET carrier_id = o.carrier_id, state = 'bound', checks = 0, answered_at = clock_timestamp(),
+                check_at = a.started_at + %s * interval '1 second'
+            FROM o WHERE a.id = o.attempt_id AND a.state = 'sending' AND a.carrier_id IS NULL
+            RETURNING a.id AS attempt_id, a.message_id
+        ), m AS (
+            UPDATE messaging_message m
+            SET state = 'accepted', code = '', reason = '', changed_at = clock_timestamp()
+            FROM a WHERE m.id = a.message_id AND m.state = 'sending'
+            RETURNING m.id, m.business_id, m.conversation_id, m.state
+        )
+        SELECT a.attempt_id, m.* FROM a LEFT JOIN m ON m.id = a.message_id
+        """,
+        [[o.attempt_id for o in batch], [o.carrier_id for o in batch], patience.polls[0]],
+    )
+    for row in rows:
+        if row.id is not None:
+            changes.note(row)
+    return {row.attempt_id for row in rows}
 
 
 async def _refused(db: Db, batch: Sequence[Outcome], changes: Changes) -> None:
@@ -272,10 +311,12 @@ async def climb(db: Db, facts: Sequence[Fact], changes: Changes, patience: Patie
     best: dict[str, Fact] = {}
     for fact in facts:
         known = best.get(fact.carrier_id)
-        if known is None or RANK[fact.state] > RANK[known.state]:
+        if known is None:
             best[fact.carrier_id] = fact
-        elif known.attempt_id is None and fact.attempt_id is not None:
-            best[fact.carrier_id] = replace(known, attempt_id=fact.attempt_id)
+            continue
+        higher = fact if RANK[fact.state] > RANK[known.state] else known
+        # Only one of the two may name our attempt.
+        best[fact.carrier_id] = replace(higher, attempt_id=known.attempt_id or fact.attempt_id)
     # Always in one order: two transactions that climb the same rows must not wait for each other.
     chosen = sorted(best.values(), key=lambda fact: fact.carrier_id)
     named = [fact for fact in chosen if fact.attempt_id is not None]
@@ -315,13 +356,12 @@ async def climb(db: Db, facts: Sequence[Fact], changes: Changes, patience: Patie
             DELETE FROM messaging_outbox USING said WHERE messaging_outbox.message_id = said.message_id
         ), m AS (
             UPDATE messaging_message m
-            SET state = said.state, code = said.code, reason = said.words, carrier_id = said.carrier_id,
-                changed_at = clock_timestamp()
+            SET state = said.state, code = said.code, reason = said.words, changed_at = clock_timestamp()
             FROM said WHERE m.id = said.message_id AND {RANK_OF.format("m.state")} < said.rank
-            RETURNING m.id, m.business_id, m.conversation_id, m.state, m.carrier_id
+            RETURNING m.id, m.business_id, m.conversation_id, m.state, said.id AS attempt_id
         )
         SELECT a.carrier_id AS known, a.id AS attempt_id, m.id, m.business_id, m.conversation_id, m.state
-        FROM a LEFT JOIN m ON m.id = a.message_id AND m.carrier_id = a.carrier_id
+        FROM a LEFT JOIN m ON m.id = a.message_id AND m.attempt_id = a.id
         """,  # noqa: S608  built from our own constants
         [
             [fact.carrier_id for fact in chosen],

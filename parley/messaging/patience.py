@@ -34,6 +34,16 @@ class Patience:
         return 30 * self.scale
 
     @property
+    def listing_again(self) -> float:
+        """Until a number's log is read again for texts that no webhook brought."""
+        return 900 * self.scale
+
+    @property
+    def listing(self) -> float:
+        """A worker must have read a number's log by then; later, another reads it."""
+        return 300 * self.scale
+
+    @property
     def polls(self) -> tuple[float, ...]:
         """When a receipt is missing, ask at these ages (R8)."""
         return tuple(age * self.scale for age in (120, 600, 3600, 6 * 3600, 24 * 3600, 72 * 3600))

@@ -33,6 +33,7 @@ from parley.messaging.outcomes import Changes, Fact
 from parley.messaging.patience import Patience
 from parley.messaging.tasks import fetch_media, say_nobody_reads, say_who_texts, write_if_unread
 from parley.numbers.texting import READS
+from parley.pulse.beats import Heart
 from parley.sms.numbers import pretty
 from parley.sms.optout import wish
 
@@ -56,7 +57,7 @@ TAKE_SHARDS = f"""
 """  # noqa: S608  our own constants
 
 READ = """
-    SELECT id, carrier, kind, key, attempt_id, form, received_at
+    SELECT id, carrier, kind, key, attempt_id, form, received_at, late
     FROM messaging_carrierevent
     WHERE shard = ANY(%s) AND done_at IS NULL AND trouble = ''
     ORDER BY id LIMIT %s
@@ -69,12 +70,13 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A text and when its webhook came."""
+    """A text and when its webhook came; or when the carrier says that it came, if none brought it (`late`)."""
 
     event_id: int
     text: Received
     at: datetime
     carrier: Carrier
+    late: bool = False
 
 
 class Receiving:
@@ -88,9 +90,11 @@ class Receiving:
 
     async def run(self) -> None:
         line = Line("receiving")
+        heart = Heart("receiving")
         try:
             while not self.stopping:
                 self.wake.clear()
+                await heart.beat(line)
                 if await self._batch(line) == 0:
                     try:
                         await asyncio.wait_for(self.wake.wait(), 1.0)
@@ -157,7 +161,7 @@ async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patienc
             text = carrier.read_text(form)
             if text is None:
                 raise Unreadable("it holds no text")
-            texts.append(Arrived(event.id, text, event.received_at, carrier))
+            texts.append(Arrived(event.id, text, event.received_at, carrier, event.late))
         else:
             receipt = carrier.read_receipt(form)
             if receipt is None:
@@ -219,10 +223,10 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: 
                 """
                 INSERT INTO messaging_message
                     (id, business_id, conversation_id, number_id, their_address, body, media, carrier_id, segments, at,
-                     direction, channel, kind, title, subject, state, reason, code, changed_at)
+                     why, direction, channel, kind, title, subject, state, reason, code, changed_at)
                 SELECT *, 'in', 'sms', 'direct', '', '', 'received', '', '', clock_timestamp()
                 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::jsonb[],
-                            %s::text[], %s::smallint[], %s::timestamptz[])
+                            %s::text[], %s::smallint[], %s::timestamptz[], %s::jsonb[])
                 ON CONFLICT (business_id, carrier_id) WHERE carrier_id <> '' DO NOTHING
                 RETURNING id
                 """,
@@ -240,6 +244,7 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: 
                     [arrived.text.carrier_id for *_, arrived in rows],
                     [arrived.text.segments or 1 for *_, arrived in rows],
                     [arrived.at for *_, arrived in rows],
+                    [Jsonb({"late": True} if arrived.late else {}) for *_, arrived in rows],
                 ],
             )
         ).fetchall()
@@ -431,25 +436,32 @@ async def _touch_conversations(
     Returns whose each conversation is. Where nothing was unread before, a look is due after a while: whether anybody
     has read it by then.
     """
-    newest: dict[UUID, tuple[UUID, datetime, int]] = {}
+    newest: dict[UUID, tuple[UUID, Arrived, int]] = {}
     for id, _, _, conversation, arrived in rows:
-        count = newest[conversation][2] if conversation in newest else 0
-        newest[conversation] = (id, arrived.at, count + 1)
-    ordered = sorted(newest.items())
+        last, of, count = newest.get(conversation, (id, arrived, 0))
+        # One that was found late stands where it belongs.
+        if not (arrived.late and arrived.at < of.at):
+            last, of = id, arrived
+        newest[conversation] = (last, of, count + 1)
+    ordered = [(conversation, *newest[conversation]) for conversation in sorted(newest)]
     touched = await db.execute(
         """
         UPDATE messaging_conversation v
-        SET last_message_id = n.message_id, last_at = greatest(v.last_at, n.at), unread = v.unread + n.count,
-            waiting = true, closed_at = NULL
-        FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::int[]) AS n (id, message_id, at, count)
+        SET last_message_id = CASE WHEN n.late AND n.at < v.last_at AND v.last_message_id IS NOT NULL
+                                   THEN v.last_message_id ELSE n.message_id END,
+            last_at = CASE WHEN v.last_message_id IS NULL THEN n.at ELSE greatest(v.last_at, n.at) END,
+            unread = v.unread + n.count, waiting = true, closed_at = NULL
+        FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::bool[], %s::int[])
+            AS n (id, message_id, at, late, count)
         WHERE v.id = n.id
         RETURNING v.id, v.business_id, v.assignee_id, v.unread = n.count AS begins
         """,
         [
-            [conversation for conversation, _ in ordered],
-            [message for _, (message, _, _) in ordered],
-            [at for _, (_, at, _) in ordered],
-            [count for _, (_, _, count) in ordered],
+            [conversation for conversation, *_ in ordered],
+            [message for _, message, _, _ in ordered],
+            [of.at for _, _, of, _ in ordered],
+            [of.late for _, _, of, _ in ordered],
+            [count for *_, count in ordered],
         ],
     )
     conversations = await touched.fetchall()

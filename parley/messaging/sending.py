@@ -248,7 +248,7 @@ def send_automatic(
     looks for it finds the reason; it is not sent later. An answer (`answering`) that may not be sent is owed to
     nobody, and raises CannotSend; so does a text to somebody without a number.
     """
-    if first := _sent_before(business, key):
+    if first := _sent_before(business, key) or _left_before(business, client, kind, title, body, key):
         return first
     try:
         with transaction.atomic():
@@ -270,6 +270,32 @@ def send_automatic(
         if first := _sent_before(business, key):
             return first
         raise
+
+
+# How long a text that is known only from the carrier's records may be one that a restored job is about to write again.
+LEFT_LATELY = timedelta(days=1)
+
+
+def _left_before(
+    business: Business, client: Client, kind: Message.Kind, title: str, body: str, key: uuid.UUID
+) -> Message | None:
+    """The same text, if it left before the database was restored: from then on it is this event's (rule R9)."""
+    record = (
+        business.messages.filter(
+            conversation__client=client,
+            client_key=None,
+            why__has_key="records",
+            body=body.strip(),
+            at__gt=timezone.now() - LEFT_LATELY,
+        )
+        .order_by("at")
+        .first()
+    )
+    if record is None:
+        return None
+    found = Message.objects.filter(business=business, pk=record.pk, client_key=None)
+    found.update(client_key=key, kind=kind, title=title, changed_at=timezone.now())
+    return business.messages.filter(client_key=key).first()
 
 
 @transaction.atomic

@@ -9,6 +9,8 @@ was decided or the message is older than this:
     quota     QuotaWhy     what it took from which pot
     refused   RefusedWhy   why it was not sent at all
     confirms  True         it is the one text that says that somebody was opted out
+    late      True         no webhook brought it: it was found in the carrier's log
+    records   True         after a restore: Parley knows of it from the carrier's log alone
 
 What happened afterwards is not in there: attempts, receipts and refunds have rows of their own. `explain` reads all.
 """
@@ -193,11 +195,22 @@ def explain(message: Message) -> list[Fact]:
     return [*facts, *_steps(message), _now(message), *_next(message)]
 
 
+RECORDED = (
+    "A text that left before Parley was restored from a backup. The carrier’s records know its words and what became "
+    "of it, not who wrote it."
+)
+
+
 def _what(message: Message) -> Fact:
     client = message.conversation.client
     a_thing = "An email" if message.channel == Message.Channel.EMAIL else "A text"
+    if message.inbound and "late" in message.why:
+        late = "It arrived late: Parley found it in the carrier’s records."
+        return Fact("what", "inbound_late", f"{a_thing} from {client.calls}. {late}")
     if message.inbound:
         return Fact("what", "inbound", f"{a_thing} from {client.calls}.")
+    if "records" in message.why:
+        return Fact("what", "records", RECORDED)
     if message.kind == Message.Kind.DIRECT:
         author = message.author.user.name if message.author else "somebody of your team"
         return Fact("what", "direct", f"{a_thing} that {author} wrote.")

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
-from parley.carriers.base import Doubt, Listed, NotSent, Offer, ReceiptArrived, Refused, Rented, Unavailable
+from parley.carriers.base import (
+    Doubt,
+    Listed,
+    Media,
+    NotSent,
+    Offer,
+    ReceiptArrived,
+    Received,
+    Refused,
+    Rented,
+    Unavailable,
+)
 from parley.carriers.twilio import Twilio
 from tests.carriers.test_twilio_send import ACCOUNT, SID, TEXT, message, refusal, twilio
 from tests.carriers.wire import Turn, hangs_up, playing, resets, says, says_nothing
@@ -85,6 +97,7 @@ async def test_fetch() -> None:
         code="30006",
         words=words,
         receipt=ReceiptArrived(SID, "undelivered", "30006", words, reach="landline"),
+        segments=1,
     )
 
 
@@ -348,3 +361,59 @@ async def test_a_number_that_somebody_has(code: int, taken: bool) -> None:
             await carrier.buy("+18885550100", label="Parley 0197", sms_url="https://p.example/in")
     assert caught.value.taken is taken
     assert caught.value.verbatim == refusal(code)["message"]
+
+
+def inbound(n: int, created: str, **more: Any) -> dict[str, Any]:
+    """A text from a handset to our number."""
+    parties = {"from": TEXT.recipient, "to": TEXT.sender, "direction": "inbound", "status": "received"}
+    return message(sid=sid(n), date_created=f"Mon, 23 Nov 2026 {created} +0000", **parties | more)
+
+
+async def test_what_came_to_a_number_is_read_until_a_page_is_older() -> None:
+    second = f"{PATH}?To=%2B18885550100&Page=1&PageToken=PASM03"
+    newest = [inbound(4, "09:09:00", num_media="2"), inbound(3, "09:07:00"), message(sid=sid(9))]
+    older = [inbound(2, "09:06:59"), inbound(1, "08:00:00")]
+    turns = says(200, page(newest, second)), says(200, page(older, f"{PATH}?Page=2"))
+    async with playing(*turns) as wire, twilio(wire.url) as carrier:
+        found = await carrier.list_since(TEXT.sender, SINCE)
+    assert [(row.carrier_id, row.media) for row in found] == [(sid(3), 0), (sid(4), 2)]
+    assert [request.target for request in wire.requests] == [
+        f"{PATH}?To=%2B18885550100&DateSent%3E=2026-11-23T09:07:00Z&PageSize=1000",
+        second,
+    ]
+
+
+async def test_what_left_is_read_further_back_than_any_text_can_wait() -> None:
+    first = f"{PATH}?From=%2B18885550100&PageSize=1000"
+    pages = [
+        page([message(sid=sid(3), date_created="Mon, 23 Nov 2026 09:08:00 +0000")], f"{PATH}?Page=1"),
+        # Made nine hours before; one that was made since may still come after it.
+        page([message(sid=sid(2), date_created="Mon, 23 Nov 2026 00:07:00 +0000")], f"{PATH}?Page=2"),
+        page([message(sid=sid(1), date_created="Sun, 22 Nov 2026 23:00:00 +0000")], f"{PATH}?Page=3"),
+    ]
+    async with playing(*(says(200, one) for one in pages)) as wire, twilio(wire.url) as carrier:
+        found = await carrier.list_sent(TEXT.sender, SINCE)
+    assert [row.carrier_id for row in found] == [sid(3)]
+    assert [request.target for request in wire.requests] == [first, f"{PATH}?Page=1", f"{PATH}?Page=2"]
+
+
+async def test_a_listed_text_reads_as_its_webhook() -> None:
+    media = {"sid": "ME" + "7" * 32, "content_type": "image/jpeg", "parent_sid": sid(1)}
+    answer = page([inbound(1, "09:09:00", num_media="1", num_segments="2", body="Look & see")])
+    items = {"media_list": [media], "next_page_uri": None}
+    async with playing(says(200, answer), says(200, items)) as wire, twilio(wire.url) as carrier:
+        (row,) = await carrier.list_since(TEXT.sender, SINCE)
+        text = carrier.read_text(parse_qsl(await carrier.as_webhook(row), keep_blank_values=True))
+    picture = f"{wire.url}{PATH.removesuffix('.json')}/{sid(1)}/Media/{media['sid']}"
+    assert text == Received(
+        sid(1), TEXT.recipient, TEXT.sender, "Look & see", (Media(picture, "image/jpeg"),), segments=2
+    )
+
+
+@pytest.mark.parametrize("items", [{}, {"media_list": [None]}, {"media_list": [{"sid": "../../x"}]}])
+async def test_media_that_cannot_be_read_prove_nothing(items: dict[str, Any]) -> None:
+    answer = page([inbound(1, "09:09:00", num_media="1")])
+    async with playing(says(200, answer), says(200, items)) as wire, twilio(wire.url) as carrier:
+        (row,) = await carrier.list_since(TEXT.sender, SINCE)
+        with pytest.raises(Unavailable):
+            await carrier.as_webhook(row)

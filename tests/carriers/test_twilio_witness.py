@@ -72,6 +72,8 @@ async def test_the_answers_these_tests_make_up_are_twilios() -> None:
         says(200, page([message()], f"{PATH}?Page=1&PageToken=PASM1")),
         says(200, page([])),
         says(404, refusal(20404, 404)),
+        says(200, page([])),
+        says(200, page([message()])),
     )
     async with playing(*turns) as wire:
         with witness.prism("proxy", "twilio_messages.json", wire.url) as url:
@@ -85,7 +87,10 @@ async def test_the_answers_these_tests_make_up_are_twilios() -> None:
                 )
                 assert [row.carrier_id for row in listed] == [SID]
                 assert await carrier.fetch(SID) is None
-    assert len(wire.requests) == 5
+                since = datetime(2026, 11, 1, tzinfo=UTC)
+                assert await carrier.list_since(TEXT.sender, since) == []
+                assert [row.carrier_id for row in await carrier.list_sent(TEXT.sender, since)] == [SID]
+    assert len(wire.requests) == 7
 
 
 async def test_an_answer_that_is_not_twilios_is_noticed() -> None:

@@ -42,6 +42,10 @@ def test_it_works_until_postgresql_restarts(server: EmbeddedPostgres, start: Cal
         lambda: one(server, f"SELECT status FROM procrastinate_jobs WHERE id = {job}") == "succeeded",
         what=f"the job; {jobs.output}",
     )
+    # It has left a beat where it looked for the job, and counts what became of it.
+    assert one(server, "SELECT count(*) FROM pulse_beat WHERE loop = 'jobs'") == 1
+    counted = "SELECT total FROM pulse_tally WHERE name = 'jobs' AND label = 'succeeded'"
+    until(lambda: one(server, counted), what="the count")
     server.stop()
     server.start()
     jobs.ends(30)

@@ -18,7 +18,7 @@ HTMX = {"HX-Request": "true"}
 PNG = b"\x89PNG\r\n\x1a\n"
 # The conversation, its messages, what came along with them, the members, the number for texts, how many are left.
 THREAD = 1 + 1 + 1 + 1 + 1 + 1
-LIST = 5
+LIST = 3
 
 
 def item(html: str, message: Message) -> str:

@@ -239,7 +239,9 @@ def test_a_refusal_brings_the_words_back(visit: Visit, juniper: House) -> None:
 
 def test_search_assign_close_and_undo(visit: Visit, juniper: House) -> None:
     maya = juniper.client()
-    old = juniper.text(maya, "Where is the parking?")
+    old = juniper.text(maya, "Where is the parking?", minutes_ago=100)
+    for n in range(60):
+        juniper.text(maya, f"Later {n}", inbound=False, minutes_ago=90 - n)
     juniper.text(juniper.client("Theo", "Lind", "+15035550121"), "Thanks", inbound=False)
     page = connected(visit("/inbox", juniper.owner.user))
     page.get_by_label("Search conversations").press_sequentially("parki")
@@ -249,6 +251,14 @@ def test_search_assign_close_and_undo(visit: Visit, juniper: House) -> None:
     row.click()
     expect(page.locator("#thread-title")).to_have_text("Maya Okafor")
     expect(page.locator("#composer textarea")).to_be_focused()
+    expect(page.locator(f"#m-{old.id}")).to_be_in_viewport()
+    expect(page.locator("[data-found]:not(#thread)")).to_have_attribute("id", f"m-{old.id}")
+    arrives(juniper, maya, "While one reads")
+    expect(bubble(page, "While one reads")).to_be_attached()
+    expect(page.locator(f"#m-{old.id}")).to_be_in_viewport()
+    page.reload()
+    expect(page.locator(f"#m-{old.id}")).to_be_in_viewport()
+    page = connected(page)
     page.get_by_label("Search conversations").fill("")
     expect(row).to_have_count(2)
     page.locator(".assignee").click()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,16 +14,19 @@ from uuid import uuid4
 import psycopg
 import pytest
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 
+from parley.carriers.twilio import Twilio
 from parley.clients.models import Client
 from parley.messaging import outcomes
-from parley.messaging.delivery import Claimed, claim
+from parley.messaging.delivery import Claimed, Delivery, claim
 from parley.messaging.line import Line
 from parley.messaging.models import Attempt, Lane, Message, Outbox
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
 from parley.messaging.sending import send, send_past
 from parley.notifications.models import Notification
+from tests.carriers.wire import playing, says
 from tests.people import House
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,6 +65,9 @@ async def test_a_claim_is_durable_before_anything_is_sent(juniper: House, line: 
     assert (text.sender, text.recipient, text.body) == ("+18555550142", "+15035550118", "Hi")
     attempt = await Attempt.objects.aget()
     assert (attempt.id, attempt.state, attempt.try_number) == (text.attempt_id, "sending", 1)
+    # Should the worker die now, somebody looks into it when its lease has ended.
+    assert attempt.check_at is not None
+    assert 60 <= (attempt.check_at - attempt.started_at).total_seconds() < 61
     assert await states() == {"Hi": "sending"}
     assert not await Outbox.objects.aexists()
     assert await take(line) == []
@@ -164,6 +173,21 @@ async def test_a_number_keeps_its_pace(juniper: House, line: Line) -> None:
     assert second[0].wait > 0.05
 
 
+async def test_long_texts_are_a_smaller_share_of_a_numbers_pace(juniper: House, line: Line) -> None:
+    """Or a text that a member writes now would wait until they all have left."""
+    juniper.number.pace = 3
+    await juniper.number.asave()
+    long = [(phone, f"{body} {'a' * 180}") for phone, body in many(4)]
+    await sync_to_async(write)(juniper, *long)
+    assert len(await take(line)) == 1
+    await Lane.objects.aupdate(next_at=timezone.now())
+    await Message.objects.aupdate(segments=9)
+    assert len(await take(line)) == 1
+    await Lane.objects.aupdate(next_at=timezone.now())
+    await Message.objects.aupdate(segments=1)
+    assert len(await take(line)) == 2
+
+
 async def test_direct_texts_go_ahead_of_others(juniper: House, line: Line) -> None:
     messages = await sync_to_async(write)(juniper, *many(3))
     await Outbox.objects.filter(message=messages[0]).aupdate(priority=1)
@@ -236,6 +260,15 @@ async def test_two_attempts_with_one_carrier_id_leave_only_the_second_in_doubt(
     assert await states() == {"Text 0": "accepted", "Text 1": "unknown", "Text 2": "accepted"}
 
 
+async def test_one_carrier_id_for_two_attempts_at_once_leaves_the_second_in_doubt(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    await sync_to_async(write)(juniper, *many(2))
+    both = [Outcome(text.attempt_id, "bound", carrier_id="SM1") for text in await take(line)]
+    await outcomes.record(line, both, patience)
+    assert await states() == {"Text 0": "accepted", "Text 1": "unknown"}
+
+
 async def test_an_outcome_that_comes_after_the_lease_binds_but_never_regresses(
     juniper: House, line: Line, patience: Patience
 ) -> None:
@@ -262,3 +295,53 @@ async def test_an_attempt_nobody_knows_changes_nothing(
 ) -> None:
     await outcomes.record(line, [Outcome(uuid4(), "bound", carrier_id="SM9")], patience)
     assert not await Message.objects.aexists()
+
+
+@asynccontextmanager
+async def a_worker(url: str) -> AsyncIterator[Delivery]:
+    """Whoever hands over what `_claim` gives it; its loop does not run."""
+    carrier = Twilio("AC" + "0" * 32, "secret", api_url=url, timeout=5)
+    worker = Delivery({"twilio": carrier}, Patience())
+    try:
+        yield worker
+    finally:
+        await carrier.close()
+        await worker._line.close()
+
+
+TAKES = says(201, {"sid": "SM" + "0" * 32, "status": "queued"})
+
+
+async def test_the_carrier_is_told_how_long_it_may_keep_a_text(juniper: House, line: Line) -> None:
+    await sync_to_async(write)(juniper, *many(1))
+    await Outbox.objects.aupdate(closes_at=timezone.now() + timedelta(minutes=10))
+    async with playing(TAKES) as wire, a_worker(wire.url) as worker:
+        [text] = await worker._claim(9, ["twilio"])
+        await worker._call(text)
+    [request] = wire.requests
+    assert 590 < int(dict(request.form)["ValidityPeriod"]) <= 600
+
+
+async def test_a_worker_that_was_stopped_past_its_lease_begins_nothing(juniper: House, line: Line) -> None:
+    await sync_to_async(write)(juniper, *many(1))
+    async with playing(TAKES) as wire, a_worker(wire.url) as worker:
+        [text] = await worker._claim(9, ["twilio"])
+        await worker._call(replace(text, claimed_at=text.claimed_at - worker.patience.stale))
+        assert worker._outcomes.get_nowait().state == "not_sent"
+    assert wire.requests == []
+
+
+async def test_a_worker_that_lost_the_session_with_the_locks_begins_nothing(
+    juniper: House, line: Line
+) -> None:
+    """The opt-out that its lock held up may have been committed meanwhile."""
+    await sync_to_async(write)(juniper, *many(1))
+    async with playing(TAKES) as wire, a_worker(wire.url) as worker:
+        [text] = await worker._claim(9, ["twilio"])
+        waiting = asyncio.create_task(worker._call(replace(text, wait=1.0)))
+        await asyncio.sleep(0)
+        await worker._line.close()
+        assert await worker._claim(9, ["twilio"]) == []
+        await waiting
+        assert worker._outcomes.get_nowait().state == "not_sent"
+    assert wire.requests == []

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from faults import webhooks
+from faults.forged import FORGERIES, forge
 from parley.messaging.models import CarrierEvent, Conversation, Message
 from tests.messaging.signed import post, sid, text_form
 from tests.people import House
@@ -147,3 +149,24 @@ def test_a_picture_is_kept_with_its_address(world: World, juniper: House) -> Non
     assert post(world, TEXT, form) == 200
     message = until(lambda: Message.objects.first(), what="the message")
     assert message.media == [{"url": "https://api.twilio.com/x", "content_type": "image/jpeg"}]
+
+
+def test_no_forgery_is_let_in_and_no_replay_makes_a_row(web: World) -> None:
+    seen = forge(web, forged=len(FORGERIES), replayed=5, seed=1)
+    assert not any(seen[name] for name in ("let_in", "lost", "duplicated", "misshown")), seen
+
+
+def test_what_got_its_200_is_kept_though_the_server_is_killed(web: World) -> None:
+    knocks = webhooks.texts(web, 60, seed=1)
+    caller = webhooks.Caller(web.port)
+
+    def post(n: int) -> None:
+        if n == 30:
+            web.kill("web")
+        caller.post(knocks[n])
+
+    with ThreadPoolExecutor(6) as senders:
+        list(senders.map(post, range(60)))
+    acked = {knock.key for knock in knocks if knock.status == 200}
+    assert 20 < len(acked) < 40
+    assert acked <= set(CarrierEvent.objects.values_list("key", flat=True))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from yarl import URL
 
@@ -129,6 +129,64 @@ class Twilio:
             if row.sender == sender and row.recipient == recipient and row.created_at >= since:
                 rows[row.carrier_id] = row
         return sorted(rows.values(), key=lambda row: row.created_at)
+
+    async def list_since(self, number: str, since: datetime) -> Sequence[Listed]:
+        """Every text from a handset to our `number` created since `since`, oldest first. Raises Unavailable.
+
+        One that came in has a time at which it was sent, so Twilio is asked only for what came since.
+        """
+        moment = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        rows = await self._newest_since({"To": number, "DateSent>": moment}, since, since)
+        return [row for row in rows if row.direction == "inbound" and row.recipient == number]
+
+    async def list_sent(self, number: str, since: datetime) -> Sequence[Listed]:
+        """Every text of ours from `number` created since `since`, oldest first. Raises Unavailable.
+
+        One that still waits at Twilio has no day on which it was sent. So all are asked for, the newest first, until
+        a page has only such as were made longer ago than any can wait.
+        """
+        rows = await self._newest_since({"From": number}, since, since - timedelta(seconds=_LONGEST_VALIDITY))
+        return [row for row in rows if row.direction == "outbound" and row.sender == number]
+
+    async def as_webhook(self, listed: Listed) -> str:
+        """The body that the webhook of this text had, as far as Parley reads it. Raises Unavailable.
+
+        Twilio is asked what came along, if anything did.
+        """
+        sid = listed.carrier_id
+        form = [
+            ("MessageSid", sid),
+            ("From", listed.sender),
+            ("To", listed.recipient),
+            ("Body", listed.body),
+            ("SmsStatus", "received"),
+            ("NumSegments", str(listed.segments or 1)),
+        ]
+        items: list[Any] = []
+        if listed.media:
+            url = URL(f"{self._account}/Messages/{sid}/Media.json", encoded=True)
+            items = await self._all(url.with_query({"PageSize": str(_PAGE)}), "media_list")
+        form.append(("NumMedia", str(len(items))))
+        for place, item in enumerate(items):
+            if not isinstance(item, dict) or not re.fullmatch(r"ME[0-9a-fA-F]{32}", str(item.get("sid"))):
+                raise Unavailable(_UNREADABLE)
+            form.append((f"MediaUrl{place}", f"{self._account}/Messages/{sid}/Media/{item['sid']}"))
+            form.append((f"MediaContentType{place}", str(item.get("content_type") or "")))
+        return urlencode(form)
+
+    async def _newest_since(self, query: dict[str, str], since: datetime, enough: datetime) -> list[Listed]:
+        """Rows created since `since`, oldest first; read until a page has only such as are older than `enough`."""
+        since = since.replace(microsecond=0)
+        first = self._messages.with_query(query | {"PageSize": str(_PAGE)})
+        found: dict[str, Listed] = {}
+
+        def old(page: list[Any]) -> bool:
+            rows = [_listed(row) for row in page]
+            found.update((row.carrier_id, row) for row in rows if row.created_at >= since)
+            return all(row.created_at < enough for row in rows)
+
+        await self._all(first, "messages", old)
+        return sorted(found.values(), key=lambda row: row.created_at)
 
     async def fetch_media(self, url: str) -> tuple[str, bytes]:
         """The claimed type and the bytes behind a webhook's MediaUrl. Raises Unavailable or Unfetchable."""
@@ -263,8 +321,10 @@ class Twilio:
             raise ValueError("A Twilio verification SID is HH and 32 hexadecimal digits.")
         return URL(f"{self._verifications}/{carrier_id}")
 
-    async def _all(self, first: URL, name: str) -> list[Any]:
-        """The rows of every page of a list. Raises Unavailable."""
+    async def _all(
+        self, first: URL, name: str, enough: Callable[[list[Any]], bool] = lambda page: False
+    ) -> list[Any]:
+        """The rows of every page of a list, or up to the page that is `enough`. Raises Unavailable."""
         url: URL | None = first
         rows: list[Any] = []
         read: set[URL] = set()
@@ -276,6 +336,8 @@ class Twilio:
             if page is None or not isinstance(page.get(name), list):
                 raise Unavailable(_UNREADABLE)
             rows += page[name]
+            if enough(page[name]):
+                break
             url = self._next(first, page)
         return rows
 
@@ -339,4 +401,6 @@ def _listed(row: object) -> Listed:
         code=receipt.code if receipt else None,
         words=receipt.words if receipt else "",
         receipt=receipt,
+        segments=whole(row.get("num_segments")),
+        media=whole(row.get("num_media")) or 0,
     )

@@ -10,11 +10,11 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from parley.carriers.base import Doubt, NotSent, Paused, Refused, SendError, TooLate, Unavailable
@@ -23,7 +23,6 @@ from parley.carriers.twilio.webhooks import clean, moment, whole
 
 Form = Sequence[tuple[str, str]]
 
-_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _UNCONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _MOST_BYTES = 16 * 1024 * 1024  # a page of 1,000 messages of 1,600 characters is 4 MB
 
@@ -89,12 +88,7 @@ class Http:
         # A redirect is not followed: the library would hand the text and our credentials to another address.
         try:
             async with self._open().request(
-                method,
-                url,
-                data=body,
-                headers=_FORM if body else None,
-                allow_redirects=False,
-                trace_request_ctx=written,
+                method, url, data=None if body is None else _Form(body, written), allow_redirects=False
             ) as answer:
                 return answer.status, answer.headers.get("Retry-After"), await _read(answer)
         except _UNCONNECTED as error:
@@ -109,18 +103,21 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"Authorization": self.authorization, "Accept": "application/json"},
                 timeout=self.timeout,
-                trace_configs=[_WHEN_WRITTEN],
             )
         return self._session
 
 
-async def _written(_: object, context: SimpleNamespace, __: object) -> None:
-    if context.trace_request_ctx is not None:
-        context.trace_request_ctx()
+class _Form(aiohttp.BytesPayload):
+    """A form that says when all of it has been handed to the network. (aiohttp's tracing would cost a tenth more.)"""
 
+    def __init__(self, body: bytes, written: Callable[[], None] | None) -> None:
+        super().__init__(body, content_type="application/x-www-form-urlencoded")
+        self._written = written
 
-_WHEN_WRITTEN = aiohttp.TraceConfig()
-_WHEN_WRITTEN.on_request_chunk_sent.append(_written)
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        await super().write_with_length(writer, content_length)
+        if self._written is not None:
+            self._written()
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

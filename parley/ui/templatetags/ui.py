@@ -7,7 +7,7 @@ Times are shown in the business's zone, which the context processor `shell` give
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django import template
@@ -37,16 +37,20 @@ def icon(name: str, size: str = "") -> SafeString:
 @register.simple_tag
 def avatar(person: Any, size: str = "") -> SafeString:
     """`{% avatar client %}` or `{% avatar member %}`: the speaking corner, with initials or a face for nobody."""
+    side, value = ("tint", person.tint) if hasattr(person, "tint") else ("team", person.team)
+    return _avatar(side, value, person.initials, size)
+
+
+# Initials are few, and a list asks for 60 faces.
+@lru_cache(4096)
+def _avatar(side: str, value: str, initials: str, size: str) -> SafeString:
     style = format_html(' style="--avatar: {}"', size) if size else ""
-    if hasattr(person, "tint"):
-        side = format_html('data-tint="{}"', person.tint)
-    else:
-        side = format_html('data-team="{}"', person.team)
     return format_html(
-        '<span class="avatar" {}{} aria-hidden="true">{}</span>',
+        '<span class="avatar" data-{}="{}"{} aria-hidden="true">{}</span>',
         side,
+        value,
         style,
-        person.initials or icon("person"),
+        initials or icon("person"),
     )
 
 

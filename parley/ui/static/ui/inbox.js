@@ -49,10 +49,12 @@ function opened({ focus = false } = {}) {
   for (const row of $$(`.conversation[data-client="${CSS.escape(openId())}"]`)) row.setAttribute("aria-current", "true");
   show(paneOfAddress());
   document.title = `${$("#thread-title")?.textContent ?? "Inbox"} · Parley`;
-  pinned = true;
+  const found = document.getElementById(thread()?.dataset.found ?? "");
+  pinned = !found;
   resized.disconnect();
   if (log()) resized.observe(log());
-  toEnd();
+  if (found) found.dataset.found = "", found.scrollIntoView({ block: "center" });
+  else toEnd();
   compose($("#composer"), { sent });
   if (focus) (phone.matches ? $("#thread-title a") : $("#composer textarea"))?.focus({ preventScroll: true });
   read();
@@ -96,7 +98,7 @@ function toEnd() {
 function bare(node) {
   const copy = node.cloneNode(true);
   for (const el of [copy, ...copy.querySelectorAll("*")]) {
-    for (const name of ["data-htmx-powered", "data-new"]) el.removeAttribute(name);
+    for (const name of ["data-htmx-powered", "data-new", "data-found"]) el.removeAttribute(name);
     el.classList.remove("htmx-added", "htmx-request");
   }
   return copy;

@@ -1,0 +1,98 @@
+"""The verdict of a fault run: the carrier's truth log against the database, and against what the screen says.
+
+`lost`        texts of ours that the carrier never took and that are not shown as failed
+`duplicated`  texts that the carrier took more than once
+`let_in`      what should have been kept out: a text nobody wrote, a forged webhook, a text after an opt-out
+`misshown`    texts whose state in the database, or whose look in the thread, is not what became of them
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+COUNTS = ("lost", "duplicated", "let_in", "misshown")
+# What becomes of a text, and how the thread shows it (`data-state`).
+LOOK = {"delivered": "delivered", "undelivered": "failed", "failed": "failed", "canceled": "sent"}
+_SHOWN = re.compile(r'<li class="message" id="m-([0-9a-f-]{36})"[^>]*? data-state="(\w*)"')
+
+
+def judge(world: Any, house: Any, *, pages: int = 100) -> dict[str, int]:
+    """Judge all that this business wrote, once everything has settled; every body must be another.
+
+    A text that the carrier never took must be shown as failed. `pages` threads are read as a member sees them.
+    """
+    from parley.messaging.models import Message
+
+    ours = Message.objects.filter(business=house.business, direction="out", channel="sms")
+    shown = dict(ours.values_list("body", "state"))
+    assert len(shown) == ours.count(), "two texts with the same words cannot be told apart"
+    truth = world.truth(direction="outbound-api", **{"from": quote(house.number.number)})
+    taken = Counter(row["body"] for row in truth)
+    became = {row["body"]: row["status"] for row in truth}
+    return {
+        "tried": len(shown),
+        "lost": sum(body not in taken and state != "failed" for body, state in shown.items()),
+        "duplicated": sum(count - 1 for count in taken.values()),
+        "let_in": len(set(taken) - set(shown)),
+        "misshown": sum(became.get(body, "failed") != state for body, state in shown.items())
+        + misshown_on_screen(house, became, pages),
+    }
+
+
+def misshown_on_screen(house: Any, became: Mapping[str, str], pages: int) -> int:
+    """How many texts of the first `pages` threads look otherwise than what became of them."""
+    from django.conf import settings
+    from django.test import Client, override_settings
+
+    from parley.messaging.models import Message
+
+    browser = Client()
+    browser.force_login(house.owner.user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    wrong = read = 0
+    with override_settings(ALLOWED_HOSTS=["*"]):
+        for thread in house.business.conversations.order_by("id")[:pages]:
+            page = browser.get(f"/inbox/{thread.pk}", secure=True)
+            assert page.status_code == 200, f"the thread answered {page.status_code}"
+            looks = dict(_SHOWN.findall(page.content.decode()))
+            for message in Message.objects.filter(pk__in=looks, direction="out"):
+                read += 1
+                wrong += looks[str(message.pk)] != LOOK.get(became.get(message.body, "failed"))
+    assert read or not pages, "no text was found on the screen"
+    return wrong
+
+
+def settled(business: Any) -> bool:
+    """Has every text of this business come to an end?"""
+    from parley.messaging.models import Message
+
+    ours = Message.objects.filter(business=business, direction="out")
+    return not ours.exclude(state__in=["delivered", "undelivered", "failed", "canceled", "read"]).exists()
+
+
+def tell(fault: str, seen: Mapping[str, Any], began: float, **more: Any) -> None:
+    """Print the run's one line, and end the process: 1 unless nothing was lost, doubled, let in or shown wrong."""
+    from bench.ground import machine
+
+    zeros = dict.fromkeys(COUNTS, 0)
+    secs = round(time.monotonic() - began, 1)
+    line = {"fault": fault, "tried": 0, **zeros, **seen, "secs": secs, **more, "machine": machine()}
+    print(json.dumps(line), flush=True)
+    sys.exit(1 if any(line[name] for name in COUNTS) else 0)
+
+
+def asked(description: str | None, **sizes: int) -> argparse.Namespace:
+    """The command's wishes: a whole number for each of `sizes`, and a seed."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, size in (sizes | {"seed": 1}).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=size)
+    return parser.parse_args()

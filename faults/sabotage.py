@@ -1,0 +1,449 @@
+"""Is there a test behind every guard? Each is switched off in turn, in a scratch copy, and a test must turn red.
+
+    python faults/sabotage.py [--only WORD] [--list]
+
+First the named tests run on the untouched copy, and must be green. Then each guard is taken out and its own tests run
+again: `let_in` counts the guards that could be missing without anybody noticing. A guard whose code is not found (it
+moved) ends the run with its name. One line for each guard on stderr, one JSON line; exit code 1 unless `let_in` is 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bench.ground import machine  # noqa: E402
+
+LONGEST = 300
+# pytest's exit code for "tests ran, and some failed": any other is no proof.
+RED = 1
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`old` stands once in `file`; with `new` in its place the guard is gone, and of `tests` one must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+    @property
+    def in_schema(self) -> bool:
+        """Is it in the database, so that the database must be made anew without it, and anew with it?"""
+        return "/migrations/" in self.file or self.file.endswith("/tenancy.py")
+
+
+DELIVERY, OUTCOMES, DOUBT = (f"parley/messaging/{name}.py" for name in ("delivery", "outcomes", "doubt"))
+HOOKS, REVOKING, LEDGER = (
+    "parley/messaging/hooks.py",
+    "parley/messaging/revoking.py",
+    "parley/quota/ledger.py",
+)
+
+GUARDS: Sequence[Guard] = [
+    Guard(
+        "R1: a claim is committed before the call",
+        "parley/messaging/line.py",
+        "async with self._db.transaction():",
+        "async with self._db.transaction(force_rollback=True):",
+        "tests/messaging/test_delivery.py::test_a_claim_is_durable_before_anything_is_sent",
+    ),
+    Guard(
+        "R2: a receipt that names the attempt binds it",
+        OUTCOMES,
+        "named = [fact for fact in chosen if fact.attempt_id is not None]",
+        "named: list[Fact] = []",
+        "tests/messaging/test_receipts.py::test_a_receipt_binds_an_attempt_whose_answer_was_lost",
+    ),
+    Guard(
+        "R3: the index of open attempts",
+        "parley/messaging/migrations/0002_send_past.py",
+        "condition=models.Q(('state__in', ['sending', 'unknown'])), fields=('number', 'recipient', 'apart')",
+        "condition=models.Q(('state__in', ['nothing'])), fields=('number', 'recipient', 'apart')",
+        "tests/messaging/test_delivery.py::test_the_database_itself_refuses_a_second_open_attempt",
+    ),
+    Guard(
+        "R3: the claim leaves a pair alone that has an open attempt",
+        DELIVERY,
+        "AND a.recipient = o.recipient AND a.state IN ('sending', 'unknown')",
+        "AND a.recipient = o.recipient AND a.state IN ('nothing')",
+        "tests/messaging/test_delivery.py::test_one_open_attempt_for_a_pair_and_its_texts_in_order",
+    ),
+    Guard(
+        "R3: a pair's texts leave in order",
+        DELIVERY,
+        "AND older.message_id < o.message_id AND older.priority <= o.priority",
+        "AND false",
+        "tests/messaging/test_delivery.py::"
+        "test_a_younger_text_does_not_overtake_one_that_waits_to_be_tried_again",
+    ),
+    Guard(
+        "R4: an answer that nobody understands is doubt",
+        "parley/carriers/twilio/http.py",
+        "return Doubt(_NO_ANSWER, code=str(status))",
+        "return NotSent(_NO_ANSWER, code=str(status))",
+        "tests/carriers/test_twilio_send.py -k refused_or_doubtful",
+    ),
+    Guard(
+        "R4: a redirect is not followed",
+        "parley/carriers/twilio/http.py",
+        "_Form(body, written), allow_redirects=False",
+        "_Form(body, written), allow_redirects=True",
+        "tests/carriers/test_twilio_send.py -k refused_or_doubtful",
+    ),
+    Guard(
+        "R5: absence needs a second listing",
+        DOUBT,
+        "elif attempt.checks == 0:",
+        "elif False:",
+        "tests/messaging/test_doubt.py -k weather4",
+    ),
+    Guard(
+        "R5: a listing that failed proves nothing",
+        DOUBT,
+        "await line.run(lambda db: _ask_again(db, attempt, self.patience.unanswered))\n            return\n"
+        "        await line.run(lambda db: self._settle",
+        "listed = []\n        await line.run(lambda db: self._settle",
+        "tests/messaging/test_doubt.py::test_a_log_that_does_not_answer_proves_nothing",
+    ),
+    Guard(
+        "R5: what the carrier's log shows is bound, not sent again",
+        DOUBT,
+        "if match is not None:",
+        "if False:",
+        "tests/messaging/test_doubt.py -k weather3",
+    ),
+    Guard(
+        "R6: an opt-out waits for what is under way",
+        REVOKING,
+        "        if wait is not None:\n",
+        "        if False:\n",
+        "tests/messaging/test_revoking.py::test_an_opt_out_waits_for_a_text_that_is_being_handed_over",
+    ),
+    Guard(
+        "R6: the claim takes the lock",
+        DELIVERY,
+        "pg_try_advisory_lock_shared({LOCK}, key) AS held FROM share",
+        "true AS held FROM share",
+        "tests/messaging/test_revoking.py::test_a_text_is_passed_over_while_its_client_is_opting_out",
+    ),
+    Guard(
+        "R6: with its session a claim's locks are gone, and it begins nothing",
+        DELIVERY,
+        "if session != self._line.session:",
+        "if False:",
+        "tests/messaging/test_delivery.py::test_a_worker_that_lost_the_session_with_the_locks_begins_nothing",
+    ),
+    Guard(
+        "R6: the claim asks again whether they opted out",
+        DELIVERY,
+        "NOT o.confirms AND (\n",
+        "false AND (\n",
+        "tests/messaging/test_revoking.py::test_the_claim_asks_again",
+    ),
+    Guard(
+        "R6: the claim asks again whether marketing is agreed",
+        DELIVERY,
+        "OR (o.priority = 2 AND coalesce(h.marketing, '') <> 'agreed')",
+        "",
+        "tests/messaging/test_revoking.py::test_the_claim_asks_whether_marketing_is_still_agreed",
+    ),
+    Guard(
+        "while nobody knows whether they opted out, automatic texts wait",
+        DELIVERY,
+        "AND (o.priority = 0 OR o.confirms OR coalesce(h.doubt_ends_at, '-infinity') <= clock_timestamp())",
+        "",
+        "tests/messaging/test_revoking.py::test_a_doubtful_stop_holds_what_no_member_writes",
+    ),
+    Guard(
+        "quiet hours are asked in the claim",
+        DELIVERY,
+        "AND (o.closes_at IS NULL OR o.closes_at > clock_timestamp() + %(arriving)s)",
+        "",
+        "tests/messaging/test_quiet.py::test_at_night_it_waits_for_the_morning_and_says_so",
+    ),
+    Guard(
+        "the carrier may not keep a text into quiet hours",
+        DELIVERY,
+        "validity_seconds=self._validity(text),",
+        "validity_seconds=None,",
+        "tests/messaging/test_delivery.py::test_the_carrier_is_told_how_long_it_may_keep_a_text",
+    ),
+    Guard(
+        "R7: states only climb",
+        OUTCOMES,
+        'AND {RANK_OF.format("m.state")} < said.rank',
+        "AND true",
+        "tests/messaging/test_receipts.py::test_any_order_of_receipts_ends_in_the_highest",
+    ),
+    Guard(
+        "an attempt has a lease",
+        DELIVERY,
+        "clock_timestamp() + %(lease)s * interval '1 second', 0, CASE WHEN past",
+        "NULL::timestamptz, 0, CASE WHEN past",
+        "tests/messaging/test_delivery.py::test_a_claim_is_durable_before_anything_is_sent",
+    ),
+    Guard(
+        "a claim that is too old is not begun",
+        DELIVERY,
+        "if time.monotonic() - text.claimed_at > self.patience.stale:",
+        "if False:",
+        "tests/messaging/test_delivery.py::test_a_worker_that_was_stopped_past_its_lease_begins_nothing",
+    ),
+    Guard(
+        "a number keeps its pace",
+        DELIVERY,
+        "max(1, int(lane.pace * HORIZON)) if lane.pace else None",
+        "None",
+        "tests/messaging/test_delivery.py::test_a_number_keeps_its_pace",
+    ),
+    Guard(
+        "a paced number's share is counted in segments",
+        DELIVERY,
+        "WHERE turn = 1 OR most IS NULL OR segments <= most",
+        "",
+        "tests/messaging/test_delivery.py::test_long_texts_are_a_smaller_share_of_a_numbers_pace",
+    ),
+    Guard(
+        "a carrier's id belongs to one attempt",
+        "parley/messaging/migrations/0001_initial.py",
+        "fields=('carrier_id',), name='one_attempt_per_carrier_id'",
+        "fields=('id', 'carrier_id'), name='one_attempt_per_carrier_id'",
+        "tests/messaging/test_delivery.py::test_two_attempts_with_one_carrier_id_leave_only_the_second_in_doubt",
+    ),
+    Guard(
+        "a webhook is kept once, for ever",
+        HOOKS,
+        'return NewEvent(name, "text", text.carrier_id, None,',
+        'return NewEvent(name, "text", f"{text.carrier_id}:{datetime.now(UTC)}", None,',
+        "tests/messaging/test_hooks.py::test_the_same_webhook_twenty_times_at_once_is_one_event",
+    ),
+    Guard(
+        "a webhook is signed",
+        HOOKS,
+        "if not form or not carrier.authentic(url, headers, form):",
+        "if not form:",
+        "tests/messaging/test_hooks.py -k forged",
+    ),
+    Guard(
+        "a signature covers the words",
+        "parley/carriers/twilio/signature.py",
+        'signed = url + "".join(name + value for name, value in sorted(set(form)))',
+        "signed = url",
+        "tests/carriers/test_twilio_webhooks.py",
+    ),
+    Guard(
+        "one key of a page is one message",
+        "parley/messaging/migrations/0001_initial.py",
+        "fields=('business', 'client_key'), name='message_once_per_client_key'",
+        "fields=('id', 'client_key'), name='message_once_per_client_key'",
+        "tests/messaging/test_sending.py::test_one_key_is_one_message_even_from_many_hands_at_once",
+    ),
+    Guard(
+        "a text is paid for by one conditional UPDATE",
+        LEDGER,
+        "AND month = %(month)s AND monthly + bought >= %(segments)s",
+        "AND month = %(month)s",
+        "tests/quota/test_ledger.py::test_20_senders_at_a_balance_of_one_send_one_in_every_round",
+    ),
+    Guard(
+        "a debit counts for the balance's own month",
+        LEDGER,
+        "AND month = %(month)s AND monthly + bought >= %(segments)s",
+        "AND monthly + bought >= %(segments)s",
+        "tests/quota/test_ledger.py",
+    ),
+    Guard(
+        "the ledger of texts is never changed",
+        "parley/quota/migrations/0002_ledger.py",
+        "BEFORE UPDATE OR DELETE ON quota_entry",
+        "AFTER INSERT ON quota_entry",
+        "tests/quota/test_ledger.py::test_the_database_refuses_to_change_a_line",
+    ),
+    Guard(
+        "the ledger of consent is never changed",
+        "parley/clients/migrations/0003_ledger.py",
+        "    FOR EACH ROW EXECUTE FUNCTION parley_append_only()",
+        "    FOR EACH ROW WHEN (false) EXECUTE FUNCTION parley_append_only()",
+        "tests/messaging/test_revoking.py::test_the_ledger_is_never_changed",
+    ),
+    Guard(
+        "a new card of a number that opted out says so",
+        "parley/clients/migrations/0003_ledger.py",
+        "CREATE TRIGGER ask_handset BEFORE INSERT OR UPDATE OF phone ON clients_client",
+        "CREATE TRIGGER ask_handset BEFORE UPDATE OF phone ON clients_client",
+        "tests/clients/test_consent.py::"
+        "test_a_refusal_holds_for_the_number_s_next_card_and_for_one_business_only",
+    ),
+    Guard(
+        "a row cannot refer to another business's",
+        "parley/businesses/tenancy.py",
+        """            f"FOREIGN KEY ({quote('business_id')}, {quote(relation.column)}) "\n"""
+        """            f"REFERENCES {quote(target._meta.db_table)} ({quote('business_id')}, {quote('id')}) "\n"""
+        """            "DEFERRABLE INITIALLY DEFERRED"\n""",
+        '            "CHECK (true)"\n',
+        "tests/messaging/test_sending.py -k database_refuses",
+    ),
+    Guard(
+        "a conversation is reached through its business",
+        "parley/inbox/views.py",
+        'own = request.member.business.conversations.select_related("client", "assignee__user")\n'
+        "    return get_object_or_404(",
+        'own = Conversation.objects.select_related("client", "assignee__user")\n'
+        "    return get_object_or_404(",
+        "tests/inbox/test_actions.py tests/inbox/test_thread.py",
+    ),
+    Guard(
+        "pages load nothing of others",
+        "parley/ui/middleware.py",
+        """"default-src 'self'",""",
+        """"default-src *",""",
+        "tests/inbox/test_actions.py::test_every_page_forbids_scripts_of_others",
+    ),
+    Guard(
+        "the back office asks for a second factor",
+        "parley/businesses/office.py",
+        "user.is_active and user.is_staff and second_factor.used(request)",
+        "user.is_active and user.is_staff",
+        "tests/businesses/test_office.py -k second_factor",
+    ),
+    Guard(
+        "our credentials go to the carrier's own hosts only",
+        "parley/carriers/twilio/media.py",
+        "    if not known:\n        raise Unfetchable(_ELSEWHERE)",
+        "    if False:\n        raise Unfetchable(_ELSEWHERE)",
+        "tests/carriers/test_twilio_media.py::test_a_foreign_host_is_never_asked",
+    ),
+]
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A copy of this tree as it is now, what is not committed included, without what is ignored."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    with tempfile.TemporaryDirectory(prefix="parley-sabotage-") as folder:
+        tree = Path(folder) / "tree"
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file():
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, tree / name)
+        (tree / ".venv").symlink_to((ROOT / ".venv").resolve())
+        yield tree
+
+
+def run(tree: Path, *arguments: str, fresh: bool) -> tuple[int, str]:
+    """pytest in the copy, on a database of its own, that is the last run's unless `fresh`.
+
+    Its exit code, and the last of what it said.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    done = subprocess.run(
+        [
+            *(tree / ".venv/bin/python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"),
+            *("--reuse-db", *(["--create-db"] if fresh else []), *arguments),
+        ],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST,
+    )
+    return done.returncode, (done.stdout + done.stderr)[-2000:]
+
+
+def together(guards: Sequence[Guard]) -> list[list[str]]:
+    """What to run before anything is broken: all in one run, but for those that are chosen by a word."""
+    chosen = dict.fromkeys(guard.tests for guard in guards)
+    plain = sorted({test for tests in chosen if " -k " not in tests for test in tests.split()})
+    return [*([plain] if plain else []), *(tests.split() for tests in chosen if " -k " in tests)]
+
+
+def moved(tree: Path, guards: Sequence[Guard] = GUARDS) -> list[str]:
+    """Guards whose code is not where it was, or not there alone."""
+    return [
+        f"“{guard.name}”: its code is {found} times in {guard.file}. Did it move?\n{guard.old}"
+        for guard in guards
+        if (found := (tree / guard.file).read_text().count(guard.old)) != 1
+    ]
+
+
+def broken(tree: Path, guard: Guard) -> str:
+    """Take the guard out. Returns the file as it was."""
+    was = (tree / guard.file).read_text()
+    (tree / guard.file).write_text(was.replace(guard.old, guard.new))
+    return was
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default="", help="guards whose name has this word")
+    parser.add_argument("--list", action="store_true", help="only look whether each guard is where it was")
+    wish = parser.parse_args()
+    guards = [guard for guard in GUARDS if wish.only in guard.name]
+    began = time.monotonic()
+    unnoticed: list[str] = []
+    with scratch() as tree:
+        if gone := moved(tree, guards):
+            raise SystemExit("\n".join(gone))
+        if wish.list:
+            print(f"{len(guards)} guards, each where it was.")
+            return
+        fresh = True
+        for tests in together(guards):
+            code, said = run(tree, *tests, fresh=fresh)
+            fresh = False
+            if code != 0:
+                raise SystemExit(f"{' '.join(tests)}: not green before anything was broken\n{said}")
+        for guard in guards:
+            was = broken(tree, guard)
+            code, said = run(tree, *guard.tests.split(), fresh=fresh or guard.in_schema)
+            (tree / guard.file).write_text(was)
+            fresh = guard.in_schema
+            if code not in (0, RED):
+                raise SystemExit(f"“{guard.name}”: pytest ended with {code}, which proves nothing\n{said}")
+            print(f"{'red  ' if code else 'GREEN'} {guard.name}", file=sys.stderr, flush=True)
+            if code == 0:
+                unnoticed.append(guard.name)
+    print(
+        json.dumps(
+            {
+                "fault": "sabotage",
+                "tried": len(guards),
+                "lost": 0,
+                "duplicated": 0,
+                "let_in": len(unnoticed),
+                "misshown": 0,
+                "unnoticed": unnoticed,
+                "secs": round(time.monotonic() - began, 1),
+                "machine": machine(),
+            }
+        )
+    )
+    sys.exit(1 if unnoticed else 0)
+
+
+if __name__ == "__main__":
+    main()
