@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from parley.businesses import planned
 from parley.businesses.models import Member
+from parley.inbox.composer import talk_of
 from tests.people import House
 from tests.world import database_url
 
@@ -88,3 +89,12 @@ def test_a_column_that_changes_under_a_kept_plan_is_read_all_the_same() -> None:
             assert planned.row("SELECT word FROM kept", {}) == ("one",)
         finally:
             other.execute("DROP TABLE kept")
+
+
+def test_another_businesss_conversation_is_not_found(juniper: House, alder: House) -> None:
+    theirs = alder.text(alder.client(phone="+15035550199"), "Hello")
+    browser = Browser()
+    browser.force_login(juniper.owner.user)
+    assert browser.post(f"/inbox/{theirs.conversation_id}/send", SENDS).status_code == 404
+    assert talk_of(juniper.business, theirs.conversation_id) is None
+    assert alder.business.messages.count() == 1
