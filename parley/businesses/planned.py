@@ -20,7 +20,14 @@ M = TypeVar("M", bound=models.Model)
 
 class _Cursor(psycopg.Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **how: Any) -> _Cursor:
-        super().execute(query, params, prepare=True, **how)
+        try:
+            super().execute(query, params, prepare=True, **how)
+        except psycopg.errors.FeatureNotSupported:
+            # A migration has changed a column under a plan that was kept. The statement has not run.
+            if self._conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                raise
+            self._conn.execute("DEALLOCATE ALL")
+            super().execute(query, params, prepare=True, **how)
         # Kept for those who log what is asked; psycopg forgets the text of what it has prepared.
         self._query = self._query or SimpleNamespace(query=query.encode())  # type: ignore[assignment]
         return self

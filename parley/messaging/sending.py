@@ -205,10 +205,12 @@ def send(
     if client_key and (first := _sent_before(member.business, client_key)):
         return first
     ready = check(member.business, client, channel=channel, body=body, subject=subject)
-    # What leaves from a business's own number is one statement, so a transaction by itself.
-    alone = ready.number is not None and ready.number.duty == PhoneNumber.Duty.BUSINESS
+    # What leaves from a business's own number is one statement, so a transaction by itself; unless there is a
+    # conversation to be made, which nobody shall see if nothing is sent.
+    own = ready.number is not None and ready.number.duty == PhoneNumber.Duty.BUSINESS
+    alone = own and conversation is not None and not connection.in_atomic_block
     try:
-        with nullcontext() if alone and not connection.in_atomic_block else transaction.atomic():
+        with nullcontext() if alone else transaction.atomic():
             return _write(
                 member.business, client, ready, client_key, author=member, conversation=conversation
             )
@@ -452,7 +454,7 @@ def _pay_and_write(business: Business, message: Message, place: Outbox) -> None:
     except ledger.NoTexts as none:
         raise CannotSend("channel", none.words, buy=True) from None
     message.why["quota"] = why.quota(spent)
-    message._state.adding = False
+    message._state.adding, message._state.db = False, connection.alias
 
 
 @cache

@@ -11,7 +11,9 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from parley.businesses import planned
 from parley.businesses.models import Member
+from parley.inbox.composer import talk_of
 from tests.people import House
 from tests.world import database_url
 
@@ -74,3 +76,25 @@ def test_a_connection_that_was_cut_is_seen_without_asking() -> None:
     connection.close()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_column_that_changes_under_a_kept_plan_is_read_all_the_same() -> None:
+    with psycopg.connect(database_url(), autocommit=True) as other:
+        other.execute("CREATE TABLE kept (word varchar(3))")
+        try:
+            other.execute("INSERT INTO kept VALUES ('one')")
+            assert planned.row("SELECT word FROM kept", {}) == ("one",)
+            other.execute("ALTER TABLE kept ALTER word TYPE varchar(9)")
+            assert planned.row("SELECT word FROM kept", {}) == ("one",)
+        finally:
+            other.execute("DROP TABLE kept")
+
+
+def test_another_businesss_conversation_is_not_found(juniper: House, alder: House) -> None:
+    theirs = alder.text(alder.client(phone="+15035550199"), "Hello")
+    browser = Browser()
+    browser.force_login(juniper.owner.user)
+    assert browser.post(f"/inbox/{theirs.conversation_id}/send", SENDS).status_code == 404
+    assert talk_of(juniper.business, theirs.conversation_id) is None
+    assert alder.business.messages.count() == 1

@@ -10,7 +10,8 @@ from django.db import IntegrityError, connection, transaction
 
 from parley.messaging.models import Conversation, Message, Outbox
 from parley.messaging.sending import CannotSend, send
-from tests.people import House
+from tests.people import House, make_house
+from tests.quota.conftest import on_plan
 
 
 def test_a_text_is_written_queued_and_shown_in_one_go(juniper: House) -> None:
@@ -129,3 +130,17 @@ def test_the_database_refuses_a_conversation_that_refers_to_another_business(
         Conversation.objects.filter(pk=other.pk).update(**{field: theirs})
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_left_of_a_text_that_cannot_be_paid_for() -> None:
+    house = make_house()
+    on_plan(house.business, 0)
+    client = house.client()
+    for known in (None, "theirs"):
+        conversation = house.text(client, "Hello").conversation if known else None
+        with pytest.raises(CannotSend, match="No texts are left"):
+            send(house.owner, client, channel="sms", body="Hi", conversation=conversation)
+        assert not Message.objects.filter(direction="out").exists()
+        assert not Outbox.objects.exists()
+        assert Conversation.objects.count() == bool(known)
