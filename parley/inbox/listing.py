@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from django.db import connection
 from django.utils.safestring import SafeString
@@ -166,7 +167,11 @@ class Listing:
     @cached_property
     def filters(self) -> list[tuple[str, str, int | None]]:
         """`(name, label, count)`; closed ones are not counted, they only grow."""
-        asked = {"business": self.member.business_id, "member": self.member.id, "counted": COUNTED}
+        asked: dict[str, Any] = {
+            "business": self.member.business_id,
+            "member": self.member.id,
+            "counted": COUNTED,
+        }
         with connection.cursor() as cursor:
             cursor.execute(COUNTS, asked)
             counts = dict(zip(("open", "unread", "mine"), cursor.fetchone(), strict=True))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import uuid
 from functools import cached_property
+from typing import Any
 
 from django.db import connection
 from django.utils.html import conditional_escape, format_html
@@ -118,7 +119,7 @@ class Found:
 
     def _newest_with(self, terms: list[str]) -> tuple[list[uuid.UUID], bool]:
         """Of each conversation the newest message with all the words, and whether there are more than these."""
-        asked = {
+        asked: dict[str, Any] = {
             "business": self.member.business_id,
             "terms": terms,
             "patterns": [rf"(^|[^[:alnum:]]){term}" for term in terms],
