@@ -79,6 +79,7 @@ class World:
             "PARLEY_STRIPE_WEBHOOK_SECRET": account.WEBHOOK_SECRET,
             "PARLEY_SECRET_KEY": os.environ["PARLEY_SECRET_KEY"],
             "PARLEY_PATIENCE": str(patience),
+            "PARLEY_WEB_PROCESSES": os.environ.get("PARLEY_WEB_PROCESSES", "1"),
             "PARLEY_DEMO": "1",
         }
 
@@ -98,7 +99,7 @@ class World:
             log.close()
         for name, url in (("web", f"{self.url}/healthz"), ("sandbox", f"{self.sandbox_url}/sandbox/health")):
             if name in names:
-                until(lambda: self._up(name, url), 30, what=name)  # noqa: B023  asked at once
+                until(lambda: self._up(name, url), 60, what=name)  # noqa: B023  asked at once
 
     def afresh(self, *names: str, patience: float = 0.05) -> None:
         """Start these for another test: the sandbox knows nothing of the last, and no job of other tests waits."""

@@ -22,6 +22,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 T = TypeVar("T")
 
+# Unless told otherwise, `parley web` is one process a core, but no more: each holds database connections of its own.
+MOST_WEB_PROCESSES = 4
+
 LOG_LEVELS = ("debug", "info", "warning", "error")
 SMTP_SECURITY = ("none", "starttls", "tls")
 YES_NO = {
@@ -59,6 +62,7 @@ class Environment:
     secret_key: str = field(repr=False)
     demo: bool
     log_level: str
+    web_processes: int
     web_threads: int
     patience: float
 
@@ -102,6 +106,9 @@ class Environment:
             secret_key=read.secret("PARLEY_SECRET_KEY", _secret_key, "") or _kept_secret_key(data),
             demo=demo,
             log_level=read.one("PARLEY_LOG_LEVEL", _one_of(LOG_LEVELS), "info"),
+            web_processes=read.one(
+                "PARLEY_WEB_PROCESSES", _between(1, 64), min(len(os.sched_getaffinity(0)), MOST_WEB_PROCESSES)
+            ),
             web_threads=read.one("PARLEY_WEB_THREADS", _between(1, 64), 8),
             patience=read.one("PARLEY_PATIENCE", _factor, 1.0),
             smtp_host=read.text("PARLEY_SMTP_HOST", "127.0.0.1" if demo else None),

@@ -15,6 +15,7 @@ WRONG = [
     ("PARLEY_SMTP_SECURITY", "ssl", "none, starttls, tls"),
     ("PARLEY_DEMO", "maybe", "1 or 0"),
     ("PARLEY_LOG_LEVEL", "chatty", "debug, info, warning, error"),
+    ("PARLEY_WEB_PROCESSES", "0", "from 1 to 64"),
     ("PARLEY_WEB_THREADS", "0", "from 1 to 64"),
     ("PARLEY_PUBLIC_URL", "texts.example.com", "web address"),
     ("PARLEY_PUBLIC_URL", "https://texts.example.com/parley", "only scheme, host and port"),
