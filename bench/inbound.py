@@ -101,6 +101,7 @@ def measure(wish: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "processes": wish.processes,
         "together": wish.together,
     }
+    reader = 0
     try:
         world.start("web", "texts")
         wait_until_reading()
@@ -126,7 +127,8 @@ def measure(wish: argparse.Namespace, folder: Path) -> dict[str, Any]:
         wait_until_read(webhooks)
         busy = watch.stop()
     finally:
-        os.kill(reader, signal.SIGCONT)
+        if reader:
+            os.kill(reader, signal.SIGCONT)
         world.close()
     verify_read(texts, wish.receipts)
     return result | {

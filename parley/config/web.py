@@ -23,7 +23,6 @@ from uvicorn.supervisors import multiprocess
 from parley.config.embedded_postgres import end_with_parent
 from parley.config.environment import env
 
-
 log = logging.getLogger(__name__)
 
 # Seconds that a process may take to start, on a busy machine.
