@@ -83,7 +83,7 @@ def _up(arguments: argparse.Namespace) -> int:
 
 
 def _web(arguments: argparse.Namespace) -> None:
-    with _django():
+    with _surroundings(database=True):
         from parley.config import web
 
         web.run()

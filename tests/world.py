@@ -79,6 +79,7 @@ class World:
             "PARLEY_STRIPE_WEBHOOK_SECRET": account.WEBHOOK_SECRET,
             "PARLEY_SECRET_KEY": os.environ["PARLEY_SECRET_KEY"],
             "PARLEY_PATIENCE": str(patience),
+            "PARLEY_WEB_PROCESSES": os.environ.get("PARLEY_WEB_PROCESSES", "1"),
             "PARLEY_DEMO": "1",
         }
 
@@ -88,7 +89,7 @@ class World:
             self.launch(name)
         for name, url in (("web", f"{self.url}/healthz"), ("sandbox", f"{self.sandbox_url}/sandbox/health")):
             if name in names:
-                until(lambda: self._up(name, url), 30, what=name)  # noqa: B023  asked at once
+                until(lambda: self._up(name, url), 60, what=name)  # noqa: B023  asked at once
 
     def launch(self, name: str, *before: str, **variables: str) -> int:
         """Start a child without waiting until it answers, after the words `before` on its command line.

@@ -85,17 +85,18 @@ class PostgresFailed(RuntimeError):
 
 
 def die_with_parent(with_signal: signal.Signals) -> Callable[[], None]:
-    """A `preexec_fn`: the kernel sends `with_signal` when the thread that forked ends (Linux; prctl(2))."""
+    """A `preexec_fn`: `end_with_parent`, whose parent is the process that calls this."""
     parent = os.getpid()
+    return lambda: end_with_parent(parent, with_signal)
 
-    def prepare() -> None:
-        if _libc is not None:
-            _libc.prctl(PR_SET_PDEATHSIG, int(with_signal), 0, 0, 0)
-            # The parent may have died before the call; nothing would be sent for that any more.
-            if os.getppid() != parent:
-                os._exit(1)
 
-    return prepare
+def end_with_parent(parent: int, with_signal: signal.Signals) -> None:
+    """The kernel sends `with_signal` to this process when the thread that forked it ends (Linux; prctl(2))."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, int(with_signal), 0, 0, 0)
+        # The parent may have died before the call; nothing would be sent for that any more.
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def find_programs() -> Path:

@@ -22,6 +22,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 T = TypeVar("T")
 
+# Unless told otherwise, `parley web` is one process a core, but no more: each holds database connections of its own.
+MOST_WEB_PROCESSES = 4
+
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
 SMTP_SECURITY = ("none", "starttls", "tls")
@@ -62,6 +65,7 @@ class Environment:
     log_level: str
     log_format: str
     metrics_token: str = field(repr=False)
+    web_processes: int
     web_threads: int
     texts_processes: int
     patience: float
@@ -108,6 +112,9 @@ class Environment:
             log_level=read.one("PARLEY_LOG_LEVEL", _one_of(LOG_LEVELS), "info"),
             log_format=read.one("PARLEY_LOG_FORMAT", _one_of(LOG_FORMATS), "text"),
             metrics_token=read.secret("PARLEY_METRICS_TOKEN", _token, ""),
+            web_processes=read.one(
+                "PARLEY_WEB_PROCESSES", _between(1, 64), min(len(os.sched_getaffinity(0)), MOST_WEB_PROCESSES)
+            ),
             web_threads=read.one("PARLEY_WEB_THREADS", _between(1, 64), 8),
             texts_processes=read.one("PARLEY_TEXTS_PROCESSES", _between(1, 16), 1),
             patience=read.one("PARLEY_PATIENCE", _factor, 1.0),

@@ -19,11 +19,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl
 
 import psycopg
 
 from parley.carriers.base import Carrier, Listed, Unavailable
+from parley.carriers.form import pairs
 from parley.live.nudges import TEXTS_CHANNEL
 from parley.messaging import outcomes, quarantine, revoking
 from parley.messaging.events import shard_of
@@ -278,7 +278,7 @@ async def _write(db: Db, carrier: Carrier, found: Sequence[_Found], patience: Pa
         "at": [one.at for one in found],
     }
     row = await (await db.execute(KEEP, given)).fetchone()
-    texts = [(carrier.read_text(parse_qsl(one.form, keep_blank_values=True)), one.at) for one in found]
+    texts = [(carrier.read_text(pairs(one.form)), one.at) for one in found]
     said = [revoking.said_by(carrier, text, at) for text, at in texts if text is not None]
     changes = Changes()
     await revoking.obey(db, [one for one in said if one is not None], changes, wait=patience.under_way)

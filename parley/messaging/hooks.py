@@ -22,13 +22,13 @@ import logging
 import time
 from datetime import UTC, datetime
 from hashlib import sha256
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 from django.conf import settings
 
-from parley.carriers.base import Carrier
+from parley.carriers.base import Carrier, Received
 from parley.carriers.directory import configured
+from parley.carriers.form import pairs
 from parley.live.events import Receive, Scope, Send
 from parley.messaging import revoking
 from parley.messaging.events import NewEvent, shard_of
@@ -38,7 +38,6 @@ from parley.pulse import tallies
 log = logging.getLogger(__name__)
 
 MOST_BODY = 1024 * 1024
-MOST_FIELDS = 1000
 TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
@@ -85,7 +84,8 @@ class Hooks:
         carrier = self.carriers[name]
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         try:
-            form = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+            kept = body.decode()
+            form = pairs(kept)
         except ValueError:
             form = []
         url = settings.PUBLIC_URL + scope["path"]
@@ -95,30 +95,34 @@ class Hooks:
             self.forged += 1
             log.warning("webhook refused: not signed by %s (%d so far)", name, self.forged)
             return 403
-        event = _event(name, carrier, attempt, form, body)
         said = None
-        if attempt is None and (text := carrier.read_text(form)) is not None:
-            said = revoking.said_by(carrier, text, datetime.now(UTC))
+        if attempt is not None:
+            event = _receipt(name, carrier, attempt, form, kept)
+        else:
+            text = carrier.read_text(form)
+            event = _text(name, text, kept)
+            if text is not None:
+                said = revoking.said_by(carrier, text, datetime.now(UTC))
         return 200 if await self.intake.keep(event, said) else 503
 
 
-def _event(
-    name: str, carrier: Carrier, attempt: UUID | None, form: list[tuple[str, str]], body: bytes
-) -> NewEvent:
-    kept = body.decode()
-    if attempt is None:
-        text = carrier.read_text(form)
-        if text is not None:
-            return NewEvent(name, "text", text.carrier_id, None, shard_of(text.sender, text.recipient), kept)
-        kind = "text"
-    else:
-        receipt = carrier.read_receipt(form)
-        if receipt is not None:
-            key = f"{receipt.carrier_id}:{receipt.status}:{receipt.code or ''}"
-            return NewEvent(name, "receipt", key, attempt, shard_of(receipt.carrier_id), kept)
-        kind = "receipt"
-    # Signed, but it says nothing we know: kept for a person to look at, under its own words as a key.
-    return NewEvent(name, kind, sha256(body).hexdigest(), attempt, 0, kept)
+def _text(name: str, text: Received | None, kept: str) -> NewEvent:
+    if text is None:
+        return _unknown(name, "text", None, kept)
+    return NewEvent(name, "text", text.carrier_id, None, shard_of(text.sender, text.recipient), kept)
+
+
+def _receipt(name: str, carrier: Carrier, attempt: UUID, form: list[tuple[str, str]], kept: str) -> NewEvent:
+    receipt = carrier.read_receipt(form)
+    if receipt is None:
+        return _unknown(name, "receipt", attempt, kept)
+    key = f"{receipt.carrier_id}:{receipt.status}:{receipt.code or ''}"
+    return NewEvent(name, "receipt", key, attempt, shard_of(receipt.carrier_id), kept)
+
+
+def _unknown(name: str, kind: str, attempt: UUID | None, kept: str) -> NewEvent:
+    """Signed, but it says nothing we know: kept for a person to look at, under its own words as a key."""
+    return NewEvent(name, kind, sha256(kept.encode()).hexdigest(), attempt, 0, kept)
 
 
 async def _read(receive: Receive) -> bytes | None:

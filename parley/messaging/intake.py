@@ -19,13 +19,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 import psycopg
 from django.conf import settings
 
 from parley.carriers.base import Carrier
+from parley.carriers.form import pairs
 from parley.live.dsn import conninfo
 from parley.live.nudges import TEXTS_CHANNEL
 from parley.messaging import journal, outcomes, revoking
@@ -410,7 +410,7 @@ class Drain:
         event, at = _unpacked(record)
         said = None
         if kind == OPT_OUTS and (carrier := self._carriers.get(event.carrier)):
-            text = carrier.read_text(parse_qsl(event.form, keep_blank_values=True))
+            text = carrier.read_text(pairs(event.form))
             said = revoking.said_by(carrier, text, at) if text else None
         return event, said, at
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from procrastinate.tasks import Task
 
 from parley.businesses.tenancy import new_id
+from parley.messaging import columns
 from parley.messaging.later import defer
 from parley.messaging.line import Db
 from parley.notifications.letters import write_news
@@ -63,15 +64,15 @@ async def insert_news(db: Db, news: Sequence[News]) -> None:
             %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::text[])
         """,
         [
-            ids,
-            businesses,
-            [one.kind for one in news],
-            [one.title for one in news],
-            [one.words for one in news],
-            [one.conversation_id for one in news],
-            members,
-            [one.initials for one in news],
-            [one.tint for one in news],
+            columns.uuids(ids),
+            columns.uuids(businesses),
+            columns.texts(one.kind for one in news),
+            columns.texts(one.title for one in news),
+            columns.texts(one.words for one in news),
+            columns.uuids(one.conversation_id for one in news),
+            columns.uuids(members),
+            columns.texts(one.initials for one in news),
+            columns.texts(one.tint for one in news),
         ],
     )
     await _defer(db, push_news, TO_PUSH, list(zip(ids, businesses, members, strict=True)))
@@ -87,7 +88,9 @@ async def _defer(
     """A job for each of these notifications that `query` finds somebody for."""
     if not rows:
         return
-    found = await (await db.execute(query, [list(column) for column in zip(*rows, strict=True)])).fetchall()
+    found = await (
+        await db.execute(query, [columns.uuids(column) for column in zip(*rows, strict=True)])
+    ).fetchall()
     if found:
         await defer(
             db,

@@ -398,8 +398,7 @@ async def _write(
     ours = [row for row in strangers if row.recipient in whose]
     if not ours:
         return len(strangers)
-    clients = await receiving._clients(db, {(whose[row.recipient], row.recipient) for row in ours})
-    conversations = await receiving._conversations(db, {client.id: client for client in clients.values()})
+    clients = await receiving.clients_of(db, {(whose[row.recipient], row.recipient) for row in ours})
     facts = [_fact(row) for row in ours]
     written = await db.execute(
         RECORD,
@@ -407,7 +406,7 @@ async def _write(
             "number": number.number_id,
             "ids": [new_id() for _ in ours],
             "businesses": [whose[row.recipient] for row in ours],
-            "conversations": [conversations[clients[whose[row.recipient], row.recipient].id] for row in ours],
+            "conversations": [clients[whose[row.recipient], row.recipient].conversation_id for row in ours],
             "recipients": [row.recipient for row in ours],
             "bodies": [row.body for row in ours],
             "carrier_ids": [row.carrier_id for row in ours],

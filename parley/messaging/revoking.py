@@ -127,7 +127,11 @@ class Said:
 
 def said_by(carrier: Carrier, text: Received, at: datetime) -> Said | None:
     """What a text says about being texted that is to be obeyed; None for any other text."""
-    wanted = wish(text.body)
+    return said_as(carrier, text, wish(text.body), at)
+
+
+def said_as(carrier: Carrier, text: Received, wanted: Wish | None, at: datetime) -> Said | None:
+    """`said_by`, where it was read already what the text asks for."""
     return Said(carrier, text, wanted, at) if wanted and wanted.kind != "help" else None
 
 

@@ -57,6 +57,9 @@ STARTS: dict[Literal["toll-free", "long code"], frozenset[str]] = {
 }
 START = frozenset().union(*STARTS.values())
 
+# "S T O P" is the longest in words, "no más" and the like have two.
+_MOST_WORDS = 4
+
 # Said of visits, calls and classes, too.
 DOUBTFUL = frozenset({"CANCEL", "END"})
 
@@ -78,8 +81,9 @@ _UNSEEN = re.compile(
     r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\U000e0000-\U000e01ef]"
 )
 _SIGN = re.compile(r"[\s.,!?*()\-]*\U0001f6d1[\s.,!?*()\-\U0001f6d1]*")
-_NOT_WORDS = re.compile(r"[\W_]+")
+_WORDS = re.compile(r"[^\W_]+")
 _WORDS_AND_MARKS = re.compile(r"[^\W_]+|\?|[.!;:]+|,+")
+_ELIDED = re.compile(r"\b([cdjlmnst])'(?=\w)")
 _MARKS = {"?": "?", ",": ",", ".": ".", "!": ".", ";": ".", ":": "."}
 
 
@@ -104,7 +108,11 @@ def wish(text: str) -> Wish | None:
         return Wish(kind, "all", word, doubtful=word in DOUBTFUL)
     if _meant_as_stop(word) or _SIGN.fullmatch(shape):
         return Wish("stop", "all", "", doubtful=False)
-    if said := wording.stops(_told(shape), text[:LONGEST]):
+    spoken = _spoken(shape)
+    # Most texts hold none of the words that it takes, and this is asked of every text that comes in.
+    if not wording.may_stop(_WORDS.findall(spoken), shape, spoken):
+        return None
+    if said := wording.stops(_told(spoken), text[:LONGEST]):
         return Wish("stop", said.category, "", said.doubtful)
     return None
 
@@ -152,14 +160,22 @@ def _shape(text: str) -> str:
 
 
 def _normal(shape: str) -> str:
-    return _NOT_WORDS.sub(" ", shape).strip().upper()
+    """Its words, if they are few enough to be a keyword; else nothing."""
+    words = _WORDS.findall(shape)
+    return " ".join(words).upper() if len(words) <= _MOST_WORDS else ""
 
 
-def _told(shape: str) -> str:
+def _spoken(shape: str) -> str:
+    """Without addresses and apostrophes: French "m'envoyez" is two words, English "don't" is one."""
+    text = shape.replace("\n", " . ")
+    if "'" in text:
+        text = _ELIDED.sub(r"\1 ", text).replace("'", "")
+    if "://" in text or "www." in text:
+        text = " ".join([word for word in text.split() if "://" not in word and not word.startswith("www.")])
+    return text
+
+
+def _told(spoken: str) -> str:
     """The message as `wording` wants it: see there."""
-    # French "m'envoyez" is two words, English "don't" is one.
-    text = re.sub(r"\b([cdjlmnst])'(?=\w)", r"\1 ", shape.replace("\n", " . "))
-    text = text.replace("'", "")
-    text = " ".join(word for word in text.split() if "://" not in word and not word.startswith("www."))
-    told = " ".join(_MARKS.get(part[0], part) for part in _WORDS_AND_MARKS.findall(text))
+    told = " ".join([_MARKS.get(part[0], part) for part in _WORDS_AND_MARKS.findall(spoken)])
     return told.strip(" .,")

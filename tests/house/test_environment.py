@@ -17,6 +17,7 @@ WRONG = [
     ("PARLEY_LOG_LEVEL", "chatty", "debug, info, warning, error"),
     ("PARLEY_LOG_FORMAT", "xml", "text, json"),
     ("PARLEY_METRICS_TOKEN", "hunter2", "at least 16 characters"),
+    ("PARLEY_WEB_PROCESSES", "0", "from 1 to 64"),
     ("PARLEY_WEB_THREADS", "0", "from 1 to 64"),
     ("PARLEY_PUBLIC_URL", "texts.example.com", "web address"),
     ("PARLEY_PUBLIC_URL", "https://texts.example.com/parley", "only scheme, host and port"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parley.sms import optout
+from parley.sms import optout, wording
 from parley.sms.optout import DOUBTFUL, HELP, NO_SLIPS, START, STOP, Wish, keyword, starts, wish
 
 # What each means was judged one by one, reviewed 2026-11-25, by 47 CFR 64.1200(a)(10): would a reasonable
@@ -1140,3 +1141,17 @@ def test_a_message_longer_than_any_text_is_read_to_a_limit() -> None:
     wish("stop the " * 1_000_000)
     assert time.perf_counter() - began < 0.5
     assert wish("Please stop texting me. " + "a" * optout.LONGEST) is not None
+
+
+def test_no_bare_wish_lacks_the_words_that_are_looked_for_first() -> None:
+    """`may_stop` says no before anything is read closely: so whatever is a wish alone must hold one of its words."""
+    told: list[str] = []
+
+    @settings(max_examples=150, deadline=None, database=None)
+    @given(st.from_regex(wording._BARE, fullmatch=True) | st.from_regex(wording._DOUBTFUL, fullmatch=True))
+    def drawn(text: str) -> None:
+        told.append(text)
+        assert wording.may_stop(re.findall(r"[^\W_]+", text), text), text
+
+    drawn()
+    assert len(told) > 100

@@ -10,16 +10,16 @@ Python library 9.13.0. Reviewed 2026-11-23.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 HEADER = "x-twilio-signature"
 SETTINGS_HEADER = "x-twilio-webhooks-signature-settings"
 
-_HASHES = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
+_HASHES = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 
 
 def settings(header: str) -> tuple[str, str | None]:
@@ -27,6 +27,8 @@ def settings(header: str) -> tuple[str, str | None]:
 
     No header, or one without an algorithm, means HMAC_SHA1; no key means the account's auth token.
     """
+    if not header:
+        return "HMAC_SHA1", None
     named = {
         name.strip(): value.strip() for name, _, value in (part.partition("=") for part in header.split(","))
     }
@@ -35,9 +37,9 @@ def settings(header: str) -> tuple[str, str | None]:
 
 def sign(secret: str, url: str, form: Sequence[tuple[str, str]], algorithm: str = "HMAC_SHA1") -> str:
     """The signature of one request. Raises KeyError for an algorithm that is not known."""
-    signed = url + "".join(name + value for name, value in sorted(set(form)))
-    mac = hmac.new(secret.encode(), signed.encode("utf-8", "surrogatepass"), _HASHES[algorithm.upper()])
-    return base64.b64encode(mac.digest()).decode()
+    signed = url + "".join([name + value for name, value in sorted(set(form))])
+    mac = hmac.digest(secret.encode(), signed.encode("utf-8", "surrogatepass"), _HASHES[algorithm.upper()])
+    return b2a_base64(mac, newline=False).decode()
 
 
 def valid(
@@ -63,7 +65,8 @@ def valid(
             return False
     given = signature.encode("utf-8", "replace")
     return any(
-        hmac.compare_digest(sign(secret, each, form, algorithm).encode(), given) for each in _spellings(url)
+        hmac.compare_digest(sign(secret, spelt(), form, algorithm).encode(), given)
+        for spelt in (lambda: url, lambda: _other_spelling(url))
     )
 
 
@@ -85,10 +88,11 @@ def authentic(
     return valid(secret, url, form, ours.get(HEADER, ""), algorithm=algorithm, body=body)
 
 
-def _spellings(url: str) -> tuple[str, str]:
+def _other_spelling(url: str) -> str:
+    """With the port if it is without, without it if it is with."""
     parts = urlsplit(url)
     if parts.port is not None:
         bare = parts.netloc.rpartition(":")[0]
-        return url, url.replace(parts.netloc, bare, 1)
+        return url.replace(parts.netloc, bare, 1)
     port = 443 if parts.scheme == "https" else 80
-    return url, url.replace(parts.netloc, f"{parts.netloc}:{port}", 1)
+    return url.replace(parts.netloc, f"{parts.netloc}:{port}", 1)

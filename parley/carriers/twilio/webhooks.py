@@ -19,6 +19,7 @@ SID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}")
 
 # RCS and WhatsApp have two more; Parley sends neither, but a Messaging Service may upgrade a text.
 _OTHER_STATUSES: dict[str, ReceiptStatus] = {"scheduled": "accepted", "partially_delivered": "sent"}
+_STATUSES: dict[str, ReceiptStatus] = {status: status for status in get_args(ReceiptStatus)} | _OTHER_STATUSES
 _MOST_MEDIA = 10
 
 
@@ -71,10 +72,7 @@ def receipt(sid: str, status: ReceiptStatus, code: int | None, said: str = "") -
 
 def receipt_status(told: object) -> ReceiptStatus | None:
     """Twilio's word for the state of one of ours, in Parley's; None for any other (an inbound one's)."""
-    for status in get_args(ReceiptStatus):
-        if told == status:
-            return status  # type: ignore[no-any-return]
-    return _OTHER_STATUSES.get(told) if isinstance(told, str) else None
+    return _STATUSES.get(told) if isinstance(told, str) else None
 
 
 def whole(told: object) -> int | None:
@@ -111,9 +109,11 @@ def clean(text: str) -> str:
 
 def _fields(form: Sequence[tuple[str, str]]) -> dict[str, str]:
     """The first value of each field."""
-    told: dict[str, str] = {}
-    for name, value in form:
-        told.setdefault(name, clean(value))
+    told = dict(reversed(form))
+    # Hardly any form holds what has to be cleaned away, so all of it is looked at in one go.
+    values = "".join(told.values())
+    if clean(values) != values:
+        return {name: clean(value) for name, value in told.items()}
     return told
 
 
