@@ -44,6 +44,9 @@ HORIZON = 1.0
 AHEAD = 0.5
 # How long (seconds) after all of a request was handed to the network its client is let go, if no answer came sooner.
 ON_ITS_WAY = 0.5
+# The server takes R6's locks from a worker that is cut off or frozen so long (seconds) after its claims are stale:
+# later than it begins anything, for what was not stale yet may still wait for a connection to the carrier (7).
+HELD_ON = 15
 # Marketing whose window has closed is given another so many at once, and looked for so often (seconds).
 PLANNED_AT_ONCE = 200
 LOOK_FOR_CLOSED = 5.0
@@ -314,7 +317,7 @@ class Delivery:
         self._calls: set[asyncio.Task[None]] = set()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._paused_until: dict[str, float] = {}
-        self._line = Line("delivery")
+        self._line = Line("delivery", int(patience.stale) + HELD_ON)
         # The session that claims holds R6's locks, so one thing at a time is done on it.
         self._using_line = asyncio.Lock()
         self._to_let_go: list[int] = []
