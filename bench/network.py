@@ -168,7 +168,7 @@ class Front:
         self._well: dict[str, bool] = dict.fromkeys(behind, False)
         self._pairs: dict[str, set[asyncio.StreamWriter]] = {one: set() for one in behind}
         self._next = 0
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._up = threading.Event()
 
@@ -179,7 +179,7 @@ class Front:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._end)
         self._thread.join(10)
 
     @property
@@ -188,11 +188,18 @@ class Front:
         return sum(self._well.values())
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(asyncio.start_server(self._serve, self._address, FRONT_PORT))
-        self._watchers = [self._loop.create_task(self._watch(one)) for one in self._behind]
-        self._up.set()
-        self._loop.run_forever()
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._work())
+
+    def _end(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+
+    async def _work(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with await asyncio.start_server(self._serve, self._address, FRONT_PORT):
+            self._up.set()
+            await asyncio.gather(*(self._watch(one) for one in self._behind))
 
     async def _watch(self, one: str) -> None:
         failed = 0
@@ -221,7 +228,9 @@ class Front:
             ends = {writer, their_writer}
             self._pairs[one] |= ends
             try:
-                await asyncio.gather(_pour(reader, their_writer), _pour(their_reader, writer))
+                # Only our own end cancels this, and asyncio would print each.
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.gather(_pour(reader, their_writer), _pour(their_reader, writer))
             finally:
                 self._pairs[one] -= ends
                 for end in ends:

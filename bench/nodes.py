@@ -184,10 +184,19 @@ class Field:
             for node in nodes:
                 node.kill()
 
-    def cpu(self, nodes: Sequence[Machine]) -> dict[str, float]:
-        """Seconds of processor time so far: `parley` of all nodes' processes, `postgres` of all of its."""
-        ours = [pid for node in nodes for process in node.processes.values() for pid in family(process.pid)]
-        return {"parley": cpu_seconds(*ours), "postgres": cpu_seconds(*family(self.postmaster))}
+    def cost(self, nodes: Sequence[Machine]) -> dict[str, float]:
+        """So far: microseconds of processor time of all machines' processes and PostgreSQL's, and its commits."""
+        from django.db import connection
+
+        spent: dict[str, float] = {}
+        for name in ("web", "texts"):
+            pids = [pid for node in nodes for pid in family(node.processes[name].pid)]
+            spent[name] = cpu_seconds(*pids) * 1e6
+        spent["postgres"] = cpu_seconds(*family(self.postmaster)) * 1e6
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+            spent["commits"] = float(cursor.fetchone()[0])
+        return spent
 
     def queue(self, name: str, begin: int, end: int) -> None:
         """Texts `begin` to `end` of a round, spread over all numbers."""
@@ -223,7 +232,6 @@ class Field:
         health = self.world.sandbox("GET", "/sandbox/health")
         return (
             health["webhooks"]["waiting"] == 0
-            and health["under_way"] == 0
             and not Message.objects.filter(direction="out")
             .exclude(state__in=["delivered", "failed"])
             .exists()
@@ -238,6 +246,7 @@ class Field:
         started = time.monotonic()
         with contextlib.suppress(AssertionError):
             until(self.settled, seconds)
+        settled = time.monotonic()
         truth = self.world.truth()
         taken = Counter(row["body"] for row in truth if row["direction"] == "outbound-api")
         became = {row["body"]: row["status"] for row in truth if row["direction"] == "outbound-api"}
@@ -262,11 +271,13 @@ class Field:
             "unsettled": sum(state not in ("delivered", "failed") for state in shown.values()),
             "failed": sum(state == "failed" for state in shown.values()),
             "not_acked": len(wrote) - len(acked),
-            "settling_secs": round(time.monotonic() - started, 1),
+            "settling_secs": round(settled - started, 1),
+            "judging_secs": round(time.monotonic() - settled, 1),
         }
         wrong = ("lost", "doubled", "misshown", "acked_lost", "strange", "unsettled")
         self.right = self.right and len(wrote) == texts and not any(verdict[key] for key in wrong)
         self.world.sandbox("DELETE", "/sandbox/truth")
+        print(name, json.dumps(verdict), file=sys.stderr, flush=True)
         return verdict
 
 
@@ -286,6 +297,7 @@ def _houses() -> list[Any]:
 def calm(field: Field, counts: Sequence[int], texts: int, rounds: int) -> dict[str, Any]:
     """CPU microseconds of a text, out or in, on each number of machines: the median of all rounds."""
     costs: dict[int, list[dict[str, float]]] = {count: [] for count in counts}
+    rates: dict[int, list[float]] = {count: [] for count in counts}
     wrong: Counter[str] = Counter()
     for turn in range(rounds):
         # Each in another place of each round: what drifts, drifts for all.
@@ -294,22 +306,27 @@ def calm(field: Field, counts: Sequence[int], texts: int, rounds: int) -> dict[s
             with field.running(count) as (nodes, _):
                 _flow(field, f"warm{name}", 0, min(texts, 200), seconds=0)
                 wrong += _wrong(field.judge(f"warm{name}", min(texts, 200), 60))
-                before = field.cpu(nodes)
+                before = field.cost(nodes)
+                began = time.monotonic()
                 _flow(field, name, 0, texts, seconds=0)
                 verdict = field.judge(name, texts, 120)
-                after = field.cpu(nodes)
+                rates[count].append(2 * texts / (time.monotonic() - began - verdict["judging_secs"]))
+                after = field.cost(nodes)
             wrong += _wrong(verdict)
-            costs[count].append({part: (after[part] - before[part]) / (2 * texts) * 1e6 for part in before})
+            costs[count].append({part: (after[part] - before[part]) / (2 * texts) for part in before})
     cost = {
-        count: {
-            part: round(statistics.median(one[part] for one in all_of)) for part in ("parley", "postgres")
-        }
+        count: {part: round(statistics.median(one[part] for one in all_of), 1) for part in all_of[0]}
         for count, all_of in costs.items()
     }
-    whole = {count: statistics.median(sum(one.values()) for one in all_of) for count, all_of in costs.items()}
+    whole = {
+        count: statistics.median(one["web"] + one["texts"] + one["postgres"] for one in all_of)
+        for count, all_of in costs.items()
+    }
     return {
-        "cpu_us_a_text": cost,
-        "times_one_node": {count: round(whole[count] / whole[counts[0]], 2) for count in counts},
+        "cpu_us_a_text": {count: round(figure) for count, figure in whole.items()},
+        "times_one_node": {count: round(figure / whole[counts[0]], 2) for count, figure in whole.items()},
+        "texts_a_second": {count: round(statistics.median(all_of)) for count, all_of in rates.items()},
+        "parts": cost,
         "rounds": rounds,
         **dict(wrong),
     }
