@@ -187,6 +187,10 @@ class Front:
         """How many servers get connections now."""
         return sum(self._well.values())
 
+    def well_beside(self, one: str) -> int:
+        """How many besides this one."""
+        return self.well - self._well[one]
+
     def _run(self) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             asyncio.run(self._work())
