@@ -16,13 +16,19 @@ sys.path.insert(0, str(ROOT))
 
 
 @contextlib.contextmanager
-def ground(*, durable: bool = True, folder: Path | None = None, **variables: str) -> Iterator[Path]:
+def ground(
+    *,
+    durable: bool = True,
+    folder: Path | None = None,
+    server: Mapping[str, str] | None = None,
+    **variables: str,
+) -> Iterator[Path]:
     """Django on a fresh, migrated database, dropped afterwards. Yields the folder that holds it.
 
     `folder`: there instead, and kept, for what takes long to fill.
 
     `durable`: with fsync and synchronous commits, as a business runs it; without, for what counts but does not time.
-    `variables` are set in the environment, of child processes too.
+    `server` are settings of PostgreSQL's; `variables` are set in the environment, of child processes too.
     """
     from parley.config.embedded_postgres import EmbeddedPostgres
 
@@ -30,10 +36,10 @@ def ground(*, durable: bool = True, folder: Path | None = None, **variables: str
         contextlib.nullcontext(str(folder))
         if folder
         else tempfile.TemporaryDirectory(prefix="parley-bench-") as there,
-        EmbeddedPostgres(Path(there) / "postgres", fast=not durable) as server,
+        EmbeddedPostgres(Path(there) / "postgres", fast=not durable, settings=server) as postgres,
     ):
         os.environ |= {
-            "DATABASE_URL": server.url,
+            "DATABASE_URL": postgres.url,
             "PARLEY_DATA": there,
             "PARLEY_SECRET_KEY": "only-for-this-run-and-known-to-everybody",
             "PARLEY_DEMO": "1",

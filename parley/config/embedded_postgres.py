@@ -122,12 +122,19 @@ def find_programs() -> Path:
 
 
 class EmbeddedPostgres:
-    """One server for one folder. `fast` trades durability for speed: for tests only."""
+    """One server for one folder. `fast` trades durability for speed: for tests only. `settings` go before ours."""
 
-    def __init__(self, folder: Path, *, programs: Path | None = None, fast: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        programs: Path | None = None,
+        fast: bool = False,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder.absolute()
         self._chosen_programs = programs
-        self._settings: Mapping[str, str] = SETTINGS | (FAST if fast else {})
+        self._settings: Mapping[str, str] = {**SETTINGS, **(FAST if fast else {}), **(settings or {})}
         self._fast = fast
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -9,6 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from parley import __version__
 from parley.config.environment import env
+from parley.live.dsn import noticing
 
 PACKAGE = Path(__file__).resolve().parent.parent
 VERSION = __version__
@@ -85,18 +86,18 @@ TEMPLATES = [
 
 
 def _database(url: str) -> dict[str, object]:
-    parts = dict(conninfo_to_dict(url))
+    parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     return {
         "ENGINE": "parley.config.postgres",
         "NAME": parts.pop("dbname", "parley"),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),
         "HOST": parts.pop("host", ""),
-        "PORT": str(parts.pop("port", "")),
+        "PORT": parts.pop("port", ""),
         # One lasting connection for each of the fixed threads of the ASGI shell: no pool is needed.
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": parts,
+        "OPTIONS": noticing(parts),
     }
 
 

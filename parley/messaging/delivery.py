@@ -50,6 +50,9 @@ AHEAD = 0.5
 ON_ITS_WAY = 0.5
 # And how long (seconds) it may take to say so to the database, so that many are let go by one statement.
 LET_GO_WITHIN = 0.02
+# The server takes R6's locks from a worker that is cut off or frozen so long (seconds) after its claims are stale:
+# later than it begins anything, for what was not stale yet may still wait for a connection to the carrier (7).
+HELD_ON = 15
 # Marketing whose window has closed is given another so many at once, and looked for so often (seconds).
 PLANNED_AT_ONCE = 200
 LOOK_FOR_CLOSED = 5.0
@@ -337,7 +340,7 @@ class Delivery:
         self._room.set()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._paused_until: dict[str, float] = {}
-        self._line = Line("delivery")
+        self._line = Line("delivery", int(patience.stale) + HELD_ON)
         # The session that claims holds R6's locks, so one thing at a time is done on it.
         self._using_line = asyncio.Lock()
         # With the session that holds each: a session that ended has let go of all, and its successor may hold the same.

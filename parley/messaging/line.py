@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.rows import namedtuple_row
 
-from parley.live.dsn import conninfo
+from parley.live.dsn import LET_GO, conninfo
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -18,10 +18,11 @@ Db = psycopg.AsyncConnection[Any]
 
 
 class Line:
-    """Not shared: each loop has its own."""
+    """Not shared: each loop has its own. `let_go` is `conninfo`'s: for a loop whose session holds locks."""
 
-    def __init__(self, purpose: str) -> None:
+    def __init__(self, purpose: str, let_go: int = LET_GO) -> None:
         self._purpose = purpose
+        self._let_go = let_go
         self._db: Db | None = None
         # Counts the sessions: what one held (locks) is gone with it.
         self.session = 0
@@ -36,10 +37,9 @@ class Line:
             try:
                 if self._db is None or self._db.closed:
                     self._db = await psycopg.AsyncConnection.connect(
-                        conninfo(self._purpose),
+                        conninfo(self._purpose, self._let_go),
                         autocommit=True,
                         row_factory=namedtuple_row,
-                        connect_timeout=5,
                     )
                     self.session += 1
                 async with self._db.transaction():
@@ -57,4 +57,6 @@ class Line:
     async def close(self) -> None:
         if self._db is not None:
             db, self._db = self._db, None
+            # Now, not when there is a new one: while the database is away nothing of this session's may begin.
+            self.session += 1
             await db.close()
