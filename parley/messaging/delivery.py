@@ -42,6 +42,8 @@ LANES_AT_ONCE = 64
 HORIZON = 1.0
 # The next share is taken this much before its turn, so that between two shares the number does not fall behind.
 AHEAD = 0.5
+# After a look that found nothing the next comes no sooner (seconds): other machines look too.
+GATHER = 0.05
 # How long (seconds) after all of a request was handed to the network its client is let go, if no answer came sooner.
 ON_ITS_WAY = 0.5
 # The server takes R6's locks from a worker that is cut off or frozen so long (seconds) after its claims are stale:
@@ -331,6 +333,7 @@ class Delivery:
         try:
             while not self.stopping:
                 self.wake.clear()
+                looked = time.monotonic()
                 # A quarter at a time: claiming one by one as calls end would cost a commit for each.
                 while self.capacity - len(self._calls) < self.capacity // 4:
                     await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
@@ -343,6 +346,7 @@ class Delivery:
                     call.add_done_callback(self._calls.discard)
                 if not claimed:
                     await self._sleep(0.25 if self._calls else 1.0)
+                    await asyncio.sleep(max(0.0, looked + GATHER - time.monotonic()))
             if self._calls:
                 await asyncio.wait(self._calls)
             await self._outcomes.join()

@@ -33,7 +33,7 @@ from parley.carriers.base import Carrier
 from parley.carriers.directory import configured
 from parley.live.dsn import conninfo
 from parley.live.events import Receive, Scope, Send
-from parley.live.nudges import TEXTS_CHANNEL
+from parley.live.nudges import CAME_IN, TEXTS_CHANNEL
 from parley.messaging import outcomes, revoking
 from parley.messaging.events import NewEvent, shard_of
 from parley.messaging.line import Db
@@ -62,8 +62,8 @@ INSERT = f"""
         ON CONFLICT (carrier, key) DO NOTHING
         RETURNING 1
     )
-    SELECT CASE WHEN EXISTS (SELECT 1 FROM kept) THEN pg_notify('{TEXTS_CHANNEL}', '') END
-"""  # noqa: S608  the channel's name is a constant of ours
+    SELECT CASE WHEN EXISTS (SELECT 1 FROM kept) THEN pg_notify('{TEXTS_CHANNEL}', '{CAME_IN}') END
+"""  # noqa: S608  constants of ours
 
 
 Waiting = tuple[NewEvent, Said | None, "asyncio.Future[None]"]

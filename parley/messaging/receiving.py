@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,6 +42,9 @@ log = logging.getLogger(__name__)
 BATCH = 500
 # Half the shards at a time: a second worker finds the other half.
 SHARDS_AT_ONCE = SHARDS // 2
+# From one look to the next at least so long (seconds), unless the last found as much as it may: each look costs the
+# same, and those of many machines would else find an event or two each. Quiet, the first event is read at once.
+GATHER = 0.05
 # The first half of the two-part key of our advisory locks; any constant that no other lock uses.
 LOCK = 7_411
 
@@ -91,11 +95,15 @@ class Receiving:
         try:
             while not self.stopping:
                 self.wake.clear()
-                if await self._batch(line) == 0:
+                looked = time.monotonic()
+                read = await self._batch(line)
+                if read == 0:
                     try:
                         await asyncio.wait_for(self.wake.wait(), 1.0)
                     except TimeoutError:
                         pass
+                if read < BATCH:
+                    await asyncio.sleep(max(0.0, looked + GATHER - time.monotonic()))
         finally:
             await line.close()
 
