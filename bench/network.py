@@ -158,7 +158,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 class Front:
     """What stands before web servers everywhere: it spreads connections over those that are well.
 
-    Asked twice a second (`/healthz`, 2 s): after two answers that failed a server gets no connections, and those that
+    Asked every second (`/healthz`, 2 s): after two answers that failed a server gets no connections, and those that
     it had are ended.
     """
 
@@ -216,7 +216,7 @@ class Front:
                 self._well[one] = False
                 for writer in list(self._pairs[one]):
                     writer.transport.abort()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in self._behind:

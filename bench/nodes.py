@@ -6,7 +6,8 @@ Needs root: each machine is a network namespace with `parley web` and `parley te
 another, and PostgreSQL is reached by TCP (bench/network.py). Texts go out, with receipts, and as many come in, spread
 over the machines' web servers.
 
-    calm     CPU of a text, out and in, of all machines' processes and PostgreSQL: rounds of 1, 2 and 4 machines in turn
+    calm     CPU of a text, out and in, of all machines' processes and PostgreSQL, when many wait: rounds of 1, 2 and 4
+             machines in turn
     faults   while texts flow, machines are cut off (for less and for more than the lease), lose only the database or
              only the carrier, or are killed, and come back; another one is well when it begins
     hold     how long a machine that is cut off takes to notice, and how long its locks hold back the others
@@ -22,6 +23,7 @@ import argparse
 import contextlib
 import json
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -307,13 +309,19 @@ def calm(field: Field, counts: Sequence[int], texts: int, rounds: int) -> dict[s
                 _flow(field, f"warm{name}", 0, min(texts, 200), seconds=0)
                 wrong += _wrong(field.judge(f"warm{name}", min(texts, 200), 60))
                 before = field.cost(nodes)
-                began = time.monotonic()
+                # All of it waits before they begin: else the rate at which this process and the sandbox make texts,
+                # on the same cores, would decide how few of them each look finds.
+                _signal(nodes, signal.SIGSTOP)
                 _flow(field, name, 0, texts, seconds=0)
+                _signal(nodes, signal.SIGCONT)
+                began = time.monotonic()
                 verdict = field.judge(name, texts, 120)
                 rates[count].append(2 * texts / (time.monotonic() - began - verdict["judging_secs"]))
                 after = field.cost(nodes)
             wrong += _wrong(verdict)
-            costs[count].append({part: (after[part] - before[part]) / (2 * texts) for part in before})
+            spent = {part: round((after[part] - before[part]) / (2 * texts), 2) for part in before}
+            print(count, json.dumps(spent), file=sys.stderr, flush=True)
+            costs[count].append(spent)
     cost = {
         count: {part: round(statistics.median(one[part] for one in all_of), 1) for part in all_of[0]}
         for count, all_of in costs.items()
@@ -330,6 +338,11 @@ def calm(field: Field, counts: Sequence[int], texts: int, rounds: int) -> dict[s
         "rounds": rounds,
         **dict(wrong),
     }
+
+
+def _signal(nodes: Sequence[Machine], number: signal.Signals) -> None:
+    for node in nodes:
+        node.processes["texts"].send_signal(number)
 
 
 def _wrong(verdict: dict[str, Any]) -> Counter[str]:

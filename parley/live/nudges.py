@@ -13,6 +13,8 @@ from django.db import connection
 
 CHANNEL = "parley"
 TEXTS_CHANNEL = "parley_texts"
+# What is said there when something has come in; nothing is said when something may go out.
+CAME_IN = "in"
 # PostgreSQL refuses a payload of 8,000 bytes or more; 100 ids of 36 characters stay below.
 MOST_IDS = 100
 

@@ -24,7 +24,7 @@ import psycopg
 
 from parley.carriers.base import Carrier, Listed, Unavailable
 from parley.carriers.form import pairs
-from parley.live.nudges import TEXTS_CHANNEL
+from parley.live.nudges import CAME_IN, TEXTS_CHANNEL
 from parley.messaging import outcomes, quarantine, revoking
 from parley.messaging.events import shard_of
 from parley.messaging.line import Db, Line
@@ -77,7 +77,7 @@ KEEP = f"""
         ON CONFLICT (carrier, key) DO NOTHING
         RETURNING 1
     )
-    SELECT count(*) AS kept, pg_notify('{TEXTS_CHANNEL}', '') FROM kept
+    SELECT count(*) AS kept, pg_notify('{TEXTS_CHANNEL}', '{CAME_IN}') FROM kept
 """  # noqa: S608  the channel's name is a constant of ours
 
 WORKED = """

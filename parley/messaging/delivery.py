@@ -41,7 +41,8 @@ log = logging.getLogger(__name__)
 
 LANES_AT_ONCE = 64
 # How soon (seconds) a worker that found nothing looks again; it waits twice as long each time, a second at the most.
-SOONEST = 0.01
+# Woken or not, no sooner: other machines look too.
+SOONEST = 0.02
 # How much of a paced number's work one claim takes: a worker that dies leaves at most this much in doubt.
 HORIZON = 1.0
 # The next share is taken this much before its turn, so that between two shares the number does not fall behind.
@@ -357,6 +358,7 @@ class Delivery:
         try:
             while not self.stopping:
                 self.wake.clear()
+                looked = time.monotonic()
                 # A quarter at a time: claiming one by one as calls end would cost a commit for each.
                 await self._room.wait()
                 if self._heart.due:
@@ -376,6 +378,7 @@ class Delivery:
                     # Nothing is due, or another worker holds the lanes just now.
                     await self._sleep(min(idle, 0.25 if self._calls else 1.0))
                     idle = min(2 * idle, 1.0)
+                    await asyncio.sleep(max(0.0, looked + SOONEST - time.monotonic()))
             if self._calls:
                 await asyncio.wait(self._calls)
             await self._outcomes.join()

@@ -27,7 +27,7 @@ from django.conf import settings
 from parley.carriers.base import Carrier
 from parley.carriers.form import pairs
 from parley.live.dsn import conninfo
-from parley.live.nudges import TEXTS_CHANNEL
+from parley.live.nudges import CAME_IN, TEXTS_CHANNEL
 from parley.messaging import journal, outcomes, revoking
 from parley.messaging.events import NewEvent
 from parley.messaging.journal import Journal, Left
@@ -64,8 +64,8 @@ INSERT = f"""
         ON CONFLICT (carrier, key) DO NOTHING
         RETURNING 1
     )
-    SELECT CASE WHEN EXISTS (SELECT 1 FROM kept) THEN pg_notify('{TEXTS_CHANNEL}', '') END
-"""  # noqa: S608  the channel's name is a constant of ours
+    SELECT CASE WHEN EXISTS (SELECT 1 FROM kept) THEN pg_notify('{TEXTS_CHANNEL}', '{CAME_IN}') END
+"""  # noqa: S608  constants of ours
 
 
 Waiting = tuple[NewEvent, Said | None, "asyncio.Future[bool]"]

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from parley.carriers.directory import configured
 from parley.live.dsn import conninfo
-from parley.live.nudges import TEXTS_CHANNEL
+from parley.live.nudges import CAME_IN, TEXTS_CHANNEL
 from parley.messaging.backfill import Backfill
 from parley.messaging.delivery import Delivery
 from parley.messaging.doubt import Doubts
@@ -25,17 +25,16 @@ from parley.messaging.receiving import Receiving
 log = logging.getLogger(__name__)
 
 
-async def _listen(*wakes: asyncio.Event) -> None:
-    """Wake the loops when somebody says that there is work. Without it they look once a second anyway."""
+async def _listen(going_out: asyncio.Event, coming_in: asyncio.Event) -> None:
+    """Wake a loop when somebody says that there is work for it. Without it they look once a second anyway."""
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(conninfo("texts"), autocommit=True) as db:
                 await db.execute(f"LISTEN {TEXTS_CHANNEL}")
-                for wake in wakes:
-                    wake.set()
-                async for _ in db.notifies():
-                    for wake in wakes:
-                        wake.set()
+                going_out.set()
+                coming_in.set()
+                async for said in db.notifies():
+                    (coming_in if said.payload == CAME_IN else going_out).set()
         except (psycopg.Error, OSError):
             await asyncio.sleep(1)
 

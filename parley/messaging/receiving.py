@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -44,6 +45,9 @@ BATCH = 500
 READERS = 2
 # A quarter of the shards at a time: the other readers, of this worker and of a second one, find the rest.
 SHARDS_AT_ONCE = SHARDS // 4
+# From one look to the next at least so long (seconds), unless the last found as much as it may: each look costs the
+# same, and those of many machines would else find an event or two each. Quiet, the first event is read at once.
+GATHER = 0.05
 # The first half of the two-part key of our advisory locks; any constant that no other lock uses.
 LOCK = 7_411
 
@@ -118,9 +122,12 @@ class Receiving:
         try:
             while not self.stopping:
                 await self._heart.beat(line)
-                rung = self.wake.rung
+                looked, rung = time.monotonic(), self.wake.rung
+                read = await self._batch(line)
+                if read < BATCH:
+                    await asyncio.sleep(max(0.0, looked + GATHER - time.monotonic()))
                 # What was rung during the batch may have come after this reader had looked.
-                if await self._batch(line) or rung != self.wake.rung:
+                if read or rung != self.wake.rung:
                     continue
                 self.wake.clear()
                 try:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 from django.db.models import Count
 
-from parley.live.nudges import TEXTS_CHANNEL
+from parley.live.nudges import CAME_IN, TEXTS_CHANNEL
 from parley.messaging.models import CarrierEvent
 
 
@@ -34,5 +34,5 @@ class Command(BaseCommand):
             return
         with transaction.atomic(), connection.cursor() as cursor:
             count = aside.update(trouble="")
-            cursor.execute(f"NOTIFY {TEXTS_CHANNEL}")
+            cursor.execute("SELECT pg_notify(%s, %s)", [TEXTS_CHANNEL, CAME_IN])
         self.stdout.write(f"{count} will be read again.")
