@@ -70,7 +70,7 @@ def measure(wish: argparse.Namespace, world: Any, folder: Path) -> dict[str, Any
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     connection.close()
-    web, postgres = world.pid("web"), postmaster(folder)
+    web, postgres = world.children["web"].pid, postmaster(folder)
     runs = [sends[:WARM], sends[WARM:]]
     for run in runs:
         before = used(web, postgres)

@@ -103,7 +103,7 @@ async def measure(
     wish: argparse.Namespace, world: Any, number: str, keys: list[str], talk: str
 ) -> dict[str, Any]:
     loop, dice, host = asyncio.get_running_loop(), random.Random(7), f"localhost:{world.port}"
-    web = world.pid("web")
+    web = world.children["web"].pid
     heard = [0] * wish.pages
     last, complete = 0.0, asyncio.Event()
     asked: list[float] = []
@@ -217,7 +217,7 @@ def rss(pid: int) -> int:
 
 def used(world: Any) -> dict[str, float]:
     """Processor time so far, in seconds."""
-    return {name: cpu_seconds(*family(world.pid(name))) for name in ("web", "texts")}
+    return {name: cpu_seconds(*family(world.children[name].pid)) for name in ("web", "texts")}
 
 
 if __name__ == "__main__":
