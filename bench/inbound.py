@@ -361,7 +361,7 @@ def per(spent: dict[str, float], operations: int) -> dict[str, int]:
 
 
 def pid_of(world: Any, name: str) -> int:
-    return int(world._children[name].pid)
+    return int(world.children[name].pid)
 
 
 def server_pid() -> int:

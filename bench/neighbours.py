@@ -171,7 +171,7 @@ def run(world: Any, carrier: Carrier, texts: int, seconds: int) -> dict[str, Any
         before = len(carrier.taken)
         world.start("texts")
         until(lambda: len(carrier.taken) > before, 30, what="the first text")  # noqa: B023
-        pids = family(world._children["texts"].pid)
+        pids = family(world.children["texts"].pid)
         before, cpu, at = len(carrier.taken), cpu_seconds(*pids), time.monotonic()
         mine = write_beside(houses, clients, seconds, name)
         until(lambda: all(body in carrier.taken for body in mine), 60, what="the direct texts")  # noqa: B023

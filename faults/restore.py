@@ -54,7 +54,7 @@ def destroyed_and_restored(
     """One run. `house` converses, `quiet` answers everybody that nobody reads answers."""
     from django.db import connections
 
-    from parley.messaging.models import CarrierEvent, Message, Standing
+    from parley.messaging.models import Attempt, CarrierEvent, Message, Standing
     from parley.messaging.sending import send
     from tests.waiting import until
 
@@ -123,7 +123,8 @@ def destroyed_and_restored(
     kept = {*CarrierEvent.objects.filter(kind="text").exclude(done_at=None).values_list("key", flat=True)}
     unread = {row["sid"] for row in inbound if row["to"] == quiet.number.number and row["sid"] in kept}
     opted = {client.phone for client in opting}
-    shown = dict(Message.objects.exclude(carrier_id="").values_list("carrier_id", "state"))
+    shown = dict(Message.objects.filter(direction="in").values_list("carrier_id", "state"))
+    shown |= dict(Attempt.objects.exclude(carrier_id=None).values_list("carrier_id", "message__state"))
     again = Counter((row["to"], row["body"]) for row in outbound)
     states = Counter(Message.objects.values_list("state", flat=True))
     return {
@@ -163,8 +164,12 @@ def jobs_are_done() -> None:
 
 
 def _nobody_is_connected(connections: Any) -> bool:
-    """A killed process's session ends when PostgreSQL notices."""
+    """A killed process's session ends when PostgreSQL notices; those of this runner's other threads are ended."""
     with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid() AND application_name = '' AND state = 'idle'"
+        )
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
             "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"

@@ -31,7 +31,7 @@ def several(transactional_db: None, tmp_path: Path) -> Iterator[World]:
 
 
 def first(world: World) -> psutil.Process:
-    return psutil.Process(world._children["web"].pid)
+    return psutil.Process(world.children["web"].pid)
 
 
 def workers(world: World) -> list[psutil.Process]:
