@@ -27,7 +27,7 @@ from psycopg.types.json import Jsonb
 
 from parley.carriers.base import Accepted, Carrier, Doubt, NotSent, Outgoing, Paused, Refused
 from parley.clients.consent import LOCK, LOCK_KEY
-from parley.messaging import outcomes, quarantine, revoking, sending, why
+from parley.messaging import columns, outcomes, quarantine, revoking, sending, why
 from parley.messaging.intake import opt_outs_wait
 from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes, Outcome
@@ -40,6 +40,8 @@ from parley.sms import quiet_hours
 log = logging.getLogger(__name__)
 
 LANES_AT_ONCE = 64
+# As few as this where the first ones fill what a worker has room for: the others are left to other workers.
+FEWEST_LANES = 4
 # How soon (seconds) a worker that found nothing looks again; it waits twice as long each time, a second at the most.
 # Woken or not, no sooner: other machines look too.
 SOONEST = 0.02
@@ -139,7 +141,7 @@ TAKE = """
                    AS from_all
         FROM messaging_outbox o
         LEFT JOIN clients_handset h ON h.business_id = o.business_id AND h.phone = o.recipient
-        WHERE o.message_id = ANY(%(picked)s)
+        WHERE o.message_id = ANY(%(picked)s::uuid[])
     ), taken AS (
         DELETE FROM messaging_outbox USING due WHERE messaging_outbox.message_id = due.message_id
         RETURNING messaging_outbox.*, due.refused, due.from_all
@@ -226,7 +228,13 @@ class Claimed:
 
 
 async def claim(
-    db: Db, *, room: int, carriers: Sequence[str], lease: float, held: list[int] | None = None
+    db: Db,
+    *,
+    room: int,
+    carriers: Sequence[str],
+    lease: float,
+    held: list[int] | None = None,
+    lanes_at_once: int = LANES_AT_ONCE,
 ) -> list[Claimed]:
     """Take at most `room` texts that are due, each lane at its pace. Commits with the caller's transaction.
 
@@ -237,7 +245,7 @@ async def claim(
     lanes = await (
         await db.execute(
             LOCK_LANES,
-            {"carriers": list(carriers), "lanes": min(LANES_AT_ONCE, room), "ahead": AHEAD}
+            {"carriers": list(carriers), "lanes": min(lanes_at_once, room), "ahead": AHEAD}
             | quarantine.SEEN.parameters,
         )
     ).fetchall()
@@ -256,7 +264,7 @@ async def claim(
     picked = {row.message_id: row.key for row in await (await db.execute(PICK, due)).fetchall() if row.held}
     if held is not None:
         held.extend(picked.values())
-    take = {"picked": list(picked), "lease": lease, **revoking.WORDS}
+    take = {"picked": columns.uuids(picked), "lease": lease, **revoking.WORDS}
     rows = await (await db.execute(TAKE, take)).fetchall() if picked else []
     now = time.monotonic()
     used: dict[UUID, float] = defaultdict(float)
@@ -285,7 +293,7 @@ async def claim(
         )
         if lane.pace:
             used[row.number_id] += max(row.segments, 1) / lane.pace
-    if len(lanes) == LANES_AT_ONCE:
+    if len(lanes) == lanes_at_once:
         # Those whose texts all wait for something step back, or they would be looked at again before all others.
         used |= {number: 0.0 for number in by_number if number not in used}
     if used:
@@ -298,7 +306,7 @@ async def claim(
 
 async def let_go(db: Db, keys: Sequence[int]) -> None:
     """Give back R6's locks of this session. A session that has ended holds none."""
-    await db.execute(LET_GO, [list(keys)])
+    await db.execute(LET_GO, [columns.integers(keys)])
 
 
 async def plan_again(db: Db, most: int) -> int:
@@ -348,6 +356,7 @@ class Delivery:
         self._to_let_go: list[tuple[int, int]] = []
         self._some_to_let_go = asyncio.Event()
         self._next_plan = 0.0
+        self._lanes = LANES_AT_ONCE
         self._heart = Heart("delivery")
 
     async def run(self) -> None:
@@ -428,11 +437,22 @@ class Delivery:
                 # At once again while there is more of it.
                 full = await plan_again(db, PLANNED_AT_ONCE) == PLANNED_AT_ONCE
                 self._next_plan = time.monotonic() + (0 if full else LOOK_FOR_CLOSED)
-            return await claim(db, room=room, carriers=open_carriers, lease=self.patience.lease, held=held)
+            return await claim(
+                db,
+                room=room,
+                carriers=open_carriers,
+                lease=self.patience.lease,
+                held=held,
+                lanes_at_once=self._lanes,
+            )
 
         async with self._using_line:
             try:
                 claimed = await self._line.run(work)
+                filled = 2 * len(claimed) >= room
+                self._lanes = (
+                    max(FEWEST_LANES, self._lanes // 2) if filled else min(LANES_AT_ONCE, 2 * self._lanes)
+                )
                 for text in claimed:
                     held.remove(text.key)
                 return claimed

@@ -24,6 +24,9 @@ from parley.messaging.receiving import Receiving
 
 log = logging.getLogger(__name__)
 
+# How long (seconds) the loops may take to end what is under way: a call to the carrier takes 20 at the most.
+GRACE = 22.0
+
 
 async def _listen(going_out: asyncio.Event, coming_in: asyncio.Event) -> None:
     """Wake a loop when somebody says that there is work for it. Without it they look once a second anyway."""
@@ -50,8 +53,17 @@ async def serve() -> None:
     backfill = Backfill(carriers, patience())
     watching = Watching(patience(), settings.TICK_FILE)
     parts = (Drain(carriers), delivery, receiving, doubts, backfill, watching)
+    loop, serving = asyncio.get_running_loop(), asyncio.current_task()
+    assert serving is not None
+
+    def stop() -> None:
+        for part in parts:
+            part.stop()
+        # Who waits for a database that is away would wait for ever. What is not written down then is in doubt.
+        loop.call_later(GRACE, serving.cancel)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, lambda: [part.stop() for part in parts])
+        loop.add_signal_handler(number, stop)
     listening = asyncio.create_task(_listen(delivery.wake, receiving.wake))
     try:
         # A loop that fails takes the process with it, and the supervisor starts a fresh one.
@@ -67,4 +79,5 @@ async def serve() -> None:
 
 
 def run() -> None:
-    uvloop.run(serve())
+    with contextlib.suppress(asyncio.CancelledError):
+        uvloop.run(serve())

@@ -18,7 +18,7 @@ import psycopg
 from parley.carriers.base import Again, Reach, ReceiptArrived, ReceiptStatus
 from parley.clients.models import TINTS
 from parley.live.nudges import CHANNEL, payload
-from parley.messaging import again, handsets
+from parley.messaging import again, columns, handsets
 from parley.messaging.line import Db, Line
 from parley.messaging.news import News, insert_news
 from parley.messaging.patience import Patience
@@ -195,7 +195,11 @@ async def _bound(db: Db, batch: Sequence[Outcome], changes: Changes, patience: P
         )
         SELECT a.attempt_id, m.* FROM a LEFT JOIN m ON m.id = a.message_id
         """,
-        [[o.attempt_id for o in batch], [o.carrier_id for o in batch], patience.polls[0]],
+        [
+            columns.uuids(o.attempt_id for o in batch),
+            columns.texts(o.carrier_id for o in batch),
+            patience.polls[0],
+        ],
     )
     for row in rows:
         if row.id is not None:
