@@ -15,7 +15,6 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -117,16 +116,17 @@ def _send(world: Any, wish: argparse.Namespace, socket: int, bare: str) -> dict[
         filled = cpu_seconds(*processes["postgres"]) - before["postgres"]
         cursor.execute("NOTIFY parley_texts")
 
-        def left() -> int:
-            cursor.execute(
-                "SELECT count(*) FROM messaging_message WHERE state NOT IN ('accepted', 'delivered')"
-            )
-            return int(cursor.fetchone()[0])
-
-        # Looking costs what is being measured: seldom, until the end is near.
-        deadline = time.monotonic() + 600
-        while left() and time.monotonic() < deadline:
-            time.sleep(1.0)
+        # Looking costs what is being measured: seldom, and by what is small.
+        until(
+            lambda: not _one(cursor, "SELECT EXISTS (SELECT FROM messaging_outbox)"),
+            600,
+            what="the queue's end",
+        )
+        until(
+            lambda: not _one(cursor, "SELECT EXISTS (SELECT FROM messaging_attempt WHERE state = 'sending')"),
+            60,
+            what="all outcomes",
+        )
         if wish.sandbox:
             until(
                 lambda: not _one(cursor, "SELECT count(*) FROM messaging_message WHERE state <> 'delivered'"),

@@ -15,9 +15,10 @@ import logging
 import random
 import time
 import zoneinfo
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -355,8 +356,12 @@ class Delivery:
         # With the session that holds each: a session that ended has let go of all, and its successor may hold the same.
         self._to_let_go: list[tuple[int, int]] = []
         self._some_to_let_go = asyncio.Event()
+        # The locks of texts that are being handed over; and those of them that are wholly written, with until when.
+        self._held: dict[UUID, tuple[int, int]] = {}
+        self._on_their_way: deque[tuple[float, UUID]] = deque()
         self._next_plan = 0.0
         self._lanes = LANES_AT_ONCE
+        self._hooks = f"{settings.PUBLIC_URL}/hooks"
         self._heart = Heart("delivery")
 
     async def run(self) -> None:
@@ -475,12 +480,27 @@ class Delivery:
             await self._some_to_let_go.wait()
             await asyncio.sleep(LET_GO_WITHIN)
             self._some_to_let_go.clear()
+            while self._on_their_way and self._on_their_way[0][0] <= time.monotonic():
+                self._release(self._on_their_way.popleft()[1])
+            if self._on_their_way:
+                self._some_to_let_go.set()
+            if not self._to_let_go:
+                continue
             async with self._using_line:
                 if self._to_let_go:
                     try:
                         await self._line.run(lambda db: let_go(db, self._taken_back()))
                     except psycopg.Error as error:
                         log.error("locks not given back: %s", type(error).__name__)
+
+    def _written(self, attempt_id: UUID) -> None:
+        self._on_their_way.append((time.monotonic() + ON_ITS_WAY, attempt_id))
+        self._some_to_let_go.set()
+
+    def _release(self, attempt_id: UUID) -> None:
+        if (held := self._held.pop(attempt_id, None)) is not None:
+            self._to_let_go.append(held)
+            self._some_to_let_go.set()
 
     def _taken_back(self) -> list[int]:
         """What is to be let go of by the session that there is now."""
@@ -490,19 +510,7 @@ class Delivery:
     async def _call(self, text: Claimed) -> None:
         """Hand one text over, and let go of its client when nothing is on its way to the carrier any more."""
         session = self._line.session
-        released = False
-
-        def release() -> None:
-            nonlocal released
-            if not released:
-                released = True
-                # A session that ended has let go of all its locks; another may hold the same one for another text.
-                if session == self._line.session:
-                    self._give_back(text.key)
-
-        def written() -> None:
-            asyncio.get_running_loop().call_later(ON_ITS_WAY, release)
-
+        self._held[text.attempt_id] = session, text.key
         try:
             if text.wait:
                 await asyncio.sleep(max(0.0, text.claimed_at + text.wait - time.monotonic()))
@@ -510,12 +518,12 @@ class Delivery:
                 # The lock went with its session: somebody may have opted out since.
                 outcome = self._later(text, "The database was away for a moment.", None)
             else:
-                outcome = await self._outcome(text, written)
+                outcome = await self._outcome(text)
         finally:
-            release()
+            self._release(text.attempt_id)
         self._outcomes.put_nowait(outcome)
 
-    async def _outcome(self, text: Claimed, written: Callable[[], None]) -> Outcome:
+    async def _outcome(self, text: Claimed) -> Outcome:
         if time.monotonic() - text.claimed_at > self.patience.stale:
             # This worker was stopped or starved; the sweeper may already hold the attempt. It must not begin now.
             return self._later(text, "It waited too long for its turn.", None)
@@ -527,10 +535,10 @@ class Delivery:
                     sender=text.sender,
                     recipient=text.recipient,
                     body=text.body,
-                    status_callback=f"{settings.PUBLIC_URL}/hooks/{carrier.name}/receipt/{text.attempt_id}",
+                    status_callback=f"{self._hooks}/{carrier.name}/receipt/{text.attempt_id}",
                     validity_seconds=self._validity(text),
                 ),
-                written,
+                partial(self._written, text.attempt_id),
             )
         except NotSent as error:
             return self._later(text, error.words, error.retry_after, error.code)

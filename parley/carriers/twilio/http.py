@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -48,7 +48,8 @@ class Http:
 
         `written` is called when all of the request has been handed to the network.
         """
-        body = urlencode(form, errors="replace").encode()
+        # As urllib's urlencode does it, but our own names need no quoting: half its time, for every text.
+        body = "&".join([f"{name}={quote_plus(value, errors='replace')}" for name, value in form]).encode()
         status, retry_after, raw = await self._act("POST", url, body, written)
         said = _parsed(raw)
         if 200 <= status < 300 and said is not None:
