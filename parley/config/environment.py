@@ -115,7 +115,7 @@ class Environment:
             web_processes=read.one(
                 "PARLEY_WEB_PROCESSES", _between(1, 64), min(len(os.sched_getaffinity(0)), MOST_WEB_PROCESSES)
             ),
-            web_threads=read.one("PARLEY_WEB_THREADS", _between(1, 64), 8),
+            web_threads=read.one("PARLEY_WEB_THREADS", _between(1, 64), 4),
             texts_processes=read.one("PARLEY_TEXTS_PROCESSES", _between(1, 16), 1),
             patience=read.one("PARLEY_PATIENCE", _factor, 1.0),
             smtp_host=read.text("PARLEY_SMTP_HOST", "127.0.0.1" if demo else None),
