@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import statistics
 import time
@@ -21,6 +19,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from demo import Demo, demo
+from ground import machine
 
 from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN
 from parley.sandbox.webhooks import signature
@@ -86,7 +85,7 @@ def measure(where: Demo, wish: argparse.Namespace) -> dict[str, Any]:
         "p50_ms": round(statistics.median(waits)),
         "p95_ms": round(statistics.quantiles(waits, n=20)[18]),
         "max_ms": round(waits[-1]),
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "arch": platform.machine()},
+        "machine": machine(),
     }
 
 

@@ -15,7 +15,6 @@ import asyncio
 import base64
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -23,14 +22,14 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from ground import ROOT, cpu_seconds, machine
 
-from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN  # noqa: E402
-from parley.sandbox.webhooks import signature  # noqa: E402
+from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN
+from parley.sandbox.webhooks import signature
 
 SENDER = "+18555550142"
 
@@ -45,6 +44,8 @@ def main() -> None:
 
 def measure(wish: argparse.Namespace) -> None:
     cores = sorted(os.sched_getaffinity(0))
+    # Before this process is bound to one of them.
+    where = machine()
     with tempfile.TemporaryDirectory(prefix="sandbox-accept-") as folder:
         environment = {
             **os.environ,
@@ -62,13 +63,13 @@ def measure(wish: argparse.Namespace) -> None:
             port = json.loads(process.stdout.readline())["port"]
             os.sched_setaffinity(process.pid, {cores[0]})
             os.sched_setaffinity(0, {cores[-1]})
-            print(json.dumps(asyncio.run(load(wish, port, process.pid, len(cores)))))
+            print(json.dumps(asyncio.run(load(wish, port, process.pid, where))))
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=10)
 
 
-async def load(wish: argparse.Namespace, port: int, pid: int, cores: int) -> dict[str, object]:
+async def load(wish: argparse.Namespace, port: int, pid: int, where: Mapping[str, Any]) -> dict[str, object]:
     base = f"http://127.0.0.1:{port}"
     put(f"{base}/sandbox/world", {"numbers": [{"phone_number": SENDER, "verified": True, "pace": 0}]})
     put(f"{base}/sandbox/weather", {"delivery_seconds": [0.2, 1.0]})
@@ -82,10 +83,10 @@ async def load(wish: argparse.Namespace, port: int, pid: int, cores: int) -> dic
     receiver.url = callback
     requests = iter([request(index, callback) for index in range(wish.messages)])
     answers: list[bytes] = []
-    before, started = processor_seconds(pid), time.perf_counter()
+    before, started = cpu_seconds(pid), time.perf_counter()
     await asyncio.gather(*(Sender.run(port, requests, answers) for _ in range(wish.connections)))
     seconds = time.perf_counter() - started
-    busy = processor_seconds(pid) - before
+    busy = cpu_seconds(pid) - before
 
     accepted = {}
     for raw in answers:
@@ -119,7 +120,7 @@ async def load(wish: argparse.Namespace, port: int, pid: int, cores: int) -> dic
         result["callbacks"] = expected
         result["callbacks_per_second"] = round(expected / finished)
     server.close()
-    return {**result, "machine": machine(cores)}
+    return {**result, "machine": where}
 
 
 def request(index: int, callback: str) -> bytes:
@@ -240,23 +241,6 @@ def read_truth(base: str) -> dict[str, tuple[str, str]]:
             seen[row["sid"]] += 1
     assert not seen or max(seen.values()) == 1
     return rows
-
-
-def processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def machine(cores: int) -> str:
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in line
-        ),
-        platform.machine(),
-    )
-    return f"{cores} cores, {model}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

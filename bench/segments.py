@@ -10,18 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import statistics
-import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from ground import machine
 
-from parley.sms.segments import BASIC, EXTENSION, count, line_breaks  # noqa: E402
+from parley.sms.segments import BASIC, EXTENSION, count, line_breaks
 
 NAMES = ["Ana", "Zoë", "José", "Anaïs", "Sam", "Mr. Ødegård"]
 SENTENCES = {
@@ -109,11 +104,7 @@ def main() -> None:
                 "megabytes_a_second": speeds,
                 "slowest": {slowest: speeds[slowest]},
                 "texts_checked": checked,
-                "machine": {
-                    "cores": os.cpu_count(),
-                    "python": platform.python_version(),
-                    "arch": platform.machine(),
-                },
+                "machine": machine(),
             }
         )
     )

@@ -30,7 +30,7 @@ from parley.messaging.events import shard_of
 from parley.messaging.line import Db, Line
 from parley.messaging.outcomes import Changes
 from parley.messaging.patience import Patience
-from parley.pulse.beats import AWAY, EVERY, beat, newest
+from parley.pulse.beats import AWAY, Heart, newest
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class Backfill:
         self.patience = patience
         self.stopping = asyncio.Event()
         self.gaps = Gaps()
-        self._next_beat = 0.0
+        self._heart = Heart("backfill")
 
     async def run(self) -> None:
         line = Line("backfill")
@@ -146,9 +146,8 @@ class Backfill:
 
     async def due(self, db: Db, cause: str) -> list[Any]:
         """The numbers to ask for now; all of them, if there is a `cause`."""
-        if time.monotonic() >= self._next_beat:
-            self._next_beat = time.monotonic() + EVERY
-            await beat(db, "backfill")
+        if self._heart.due:
+            await self._heart.leave(db)
             await db.execute(NEW_NUMBERS)
             if await self.gaps.ended(db):
                 cause = "gap"

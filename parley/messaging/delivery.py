@@ -382,7 +382,8 @@ class Delivery:
                 if open_carriers := self._open_carriers():
                     claimed = await self._claim(self.capacity - len(self._calls), open_carriers)
                 for text in claimed:
-                    call = asyncio.create_task(self._call(text))
+                    # With the session that claimed it: by the time the task begins there may be another.
+                    call = asyncio.create_task(self._call(text, self._line.session))
                     self._calls.add(call)
                     call.add_done_callback(self._ended)
                 self._look_for_room()
@@ -507,9 +508,8 @@ class Delivery:
         given, self._to_let_go = self._to_let_go, []
         return [key for session, key in given if session == self._line.session]
 
-    async def _call(self, text: Claimed) -> None:
+    async def _call(self, text: Claimed, session: int) -> None:
         """Hand one text over, and let go of its client when nothing is on its way to the carrier any more."""
-        session = self._line.session
         self._held[text.attempt_id] = session, text.key
         try:
             if text.wait:

@@ -317,7 +317,7 @@ async def test_the_carrier_is_told_how_long_it_may_keep_a_text(juniper: House, l
     await Outbox.objects.aupdate(closes_at=timezone.now() + timedelta(minutes=10))
     async with playing(TAKES) as wire, a_worker(wire.url) as worker:
         [text] = await worker._claim(9, ["twilio"])
-        await worker._call(text)
+        await worker._call(text, worker._line.session)
     [request] = wire.requests
     assert 590 < int(dict(request.form)["ValidityPeriod"]) <= 600
 
@@ -326,7 +326,9 @@ async def test_a_worker_that_was_stopped_past_its_lease_begins_nothing(juniper: 
     await sync_to_async(write)(juniper, *many(1))
     async with playing(TAKES) as wire, a_worker(wire.url) as worker:
         [text] = await worker._claim(9, ["twilio"])
-        await worker._call(replace(text, claimed_at=text.claimed_at - worker.patience.stale))
+        await worker._call(
+            replace(text, claimed_at=text.claimed_at - worker.patience.stale), worker._line.session
+        )
         assert worker._outcomes.get_nowait().state == "not_sent"
     assert wire.requests == []
 
@@ -338,7 +340,7 @@ async def test_a_worker_that_lost_the_session_with_the_locks_begins_nothing(
     await sync_to_async(write)(juniper, *many(1))
     async with playing(TAKES) as wire, a_worker(wire.url) as worker:
         [text] = await worker._claim(9, ["twilio"])
-        waiting = asyncio.create_task(worker._call(replace(text, wait=1.0)))
+        waiting = asyncio.create_task(worker._call(replace(text, wait=1.0), worker._line.session))
         await asyncio.sleep(0)
         await worker._line.close()
         assert await worker._claim(9, ["twilio"]) == []
