@@ -123,17 +123,47 @@ class Business(models.Model):
         max_length=320, blank=True, db_default="", help_text="What who answers is told where nobody reads."
     )
     time_zone = models.CharField(max_length=64, default="America/New_York", validators=[check_time_zone])
+    language = models.CharField(
+        max_length=2, blank=True, db_default="en", help_text="Of its clients, where nobody said otherwise."
+    )
+    address = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="Where clients come to, if they do."
+    )
+    hours = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text='When it is open: {"mon": [["09:00", "17:00"]], …}, in its zone. Empty: nobody has said.',
+    )
+    tells_closed = models.BooleanField(
+        db_default=False,
+        help_text="Who texts while it is closed is told so: kept by `alerts`, read by the road in.",
+    )
     email = models.EmailField(help_text="The address that its emails to clients come from.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     if TYPE_CHECKING:
+        from parley.alerts.models import Due, Rule
+        from parley.appointments.models import Appointment, Service
         from parley.clients.models import Client, Consent, Handset
+        from parley.connectors.models import Endpoint
+        from parley.leads.models import Lead, LeadForm
         from parley.messaging.models import Attachment, Conversation, Message
         from parley.notifications.models import Letter, Notification
         from parley.numbers.models import PhoneNumber, Registration
+        from parley.payments.models import Estimate, PaymentRequest
         from parley.quota.models import Balance, Entry, Order
 
         registration: Registration
+        lead_form: LeadForm
+        appointments: RelatedManager[Appointment]
+        services: RelatedManager[Service]
+        paymentrequests: RelatedManager[PaymentRequest]
+        estimates: RelatedManager[Estimate]
+        leads: RelatedManager[Lead]
+        endpoints: RelatedManager[Endpoint]
+        rules: RelatedManager[Rule]
+        dues: RelatedManager[Due]
         balance: Balance
         consents: RelatedManager[Consent]
         handsets: RelatedManager[Handset]
@@ -210,6 +240,12 @@ class Member(BusinessOwned):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.STAFF)
+    phone = models.CharField(
+        max_length=16,
+        blank=True,
+        db_default="",
+        help_text="E.164: where this member tries texts out. Clients never see it.",
+    )
     notifications_read_at = models.DateTimeField(
         auto_now_add=True, help_text="Notifications up to this moment have been read."
     )

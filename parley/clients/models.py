@@ -70,6 +70,9 @@ class Client(BusinessOwned):
     time_zone = models.CharField(
         max_length=64, blank=True, db_default="", help_text="IANA name; only where they told the business."
     )
+    language = models.CharField(
+        max_length=2, blank=True, db_default="", help_text="See `languages`; empty: the business’s."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     # "~" sorts after every letter in the C collation: people without a name come last.

@@ -47,7 +47,12 @@ INSTALLED_APPS = [
     "parley.numbers",
     "parley.quota",
     "parley.clients",
+    "parley.appointments",
+    "parley.payments",
+    "parley.leads",
     "parley.messaging",
+    "parley.alerts",
+    "parley.connectors",
     "parley.inbox",
 ]
 

@@ -1,0 +1,1 @@
+"""Auto Client Messages: what happens to bookings, leads and payments texts clients by itself."""

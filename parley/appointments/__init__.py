@@ -1,0 +1,1 @@
+"""When a business sees its clients: its Calendar."""

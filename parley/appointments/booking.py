@@ -1,0 +1,242 @@
+"""The one place where appointments are written: booked, moved, cancelled, confirmed; and told to whoever acts on it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from parley.appointments.models import Appointment, Service
+from parley.businesses.models import Business, Member
+from parley.clients.elsewhere import Elsewhere
+from parley.clients.happened import Happening, What, tell
+from parley.clients.models import Client
+from parley.live.nudges import nudge
+
+Status = Appointment.Status
+# What can be edited without the client being told.
+QUIET = ("title", "service", "member", "with_name", "location", "note")
+
+
+@transaction.atomic
+def book(
+    business: Business,
+    client: Client,
+    *,
+    title: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    service: Service | None = None,
+    member: Member | None = None,
+    with_name: str = "",
+    location: str = "",
+    note: str = "",
+    requested: bool = False,
+    silent: bool = False,
+) -> Appointment:
+    """Write an appointment into the calendar; `requested`: the business has not agreed to it yet."""
+    appointment = Appointment(
+        business=business,
+        client=client,
+        service=service,
+        member=member,
+        title=title,
+        with_name=with_name,
+        location=location,
+        note=note,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        status=Status.REQUESTED if requested else Status.BOOKED,
+    )
+    appointment.save(force_insert=True)
+    _tell(appointment, "requested" if requested else "booked", silent)
+    return appointment
+
+
+@transaction.atomic
+def edit(business: Business, id: uuid.UUID, *, silent: bool = False, **fields: object) -> Appointment:
+    """Change what an appointment is about, and its time: `starts_at` and `ends_at` among `fields` move it.
+
+    Another time is a new one: what the client confirmed was the old. Raises Appointment.DoesNotExist.
+    """
+    appointment = held(business, id)
+    before = appointment.starts_at
+    for name, value in fields.items():
+        setattr(appointment, name, value)
+    moved = appointment.starts_at != before
+    if moved:
+        appointment.moves += 1
+        appointment.confirmed_at = appointment.declined_at = None
+        appointment.declined_words = ""
+    appointment.save()
+    _tell(appointment, "moved" if moved and appointment.holds else "changed", silent)
+    return appointment
+
+
+@transaction.atomic
+def cancel(business: Business, id: uuid.UUID, *, silent: bool = False) -> Appointment:
+    """Take it off the calendar; what is cancelled already stays so. Raises Appointment.DoesNotExist."""
+    appointment = held(business, id)
+    if appointment.status != Status.CANCELLED:
+        appointment.status = Status.CANCELLED
+        appointment.declined_at = None
+        appointment.save()
+        _tell(appointment, "cancelled", silent or appointment.over(timezone.now()))
+    return appointment
+
+
+@transaction.atomic
+def accept(business: Business, id: uuid.UUID, *, silent: bool = False) -> Appointment:
+    """Agree to what was requested. Raises Appointment.DoesNotExist."""
+    appointment = held(business, id)
+    if appointment.status == Status.REQUESTED:
+        appointment.status = Status.BOOKED
+        appointment.save()
+        _tell(appointment, "booked", silent)
+    return appointment
+
+
+@transaction.atomic
+def missed(business: Business, id: uuid.UUID, came: bool) -> Appointment:
+    """Write down that the client did not come, or that they did after all. Raises Appointment.DoesNotExist."""
+    appointment = held(business, id)
+    appointment.status = Status.BOOKED if came else Status.MISSED
+    appointment.save()
+    _tell(appointment, "changed")
+    return appointment
+
+
+@transaction.atomic
+def confirm(business: Business, id: uuid.UUID, *, by_client: bool) -> Appointment:
+    """They say they come: a member heard it, or the client answered (who is told that it was understood)."""
+    appointment = held(business, id)
+    if appointment.holds and appointment.confirmed_at is None:
+        appointment.confirmed_at = timezone.now()
+        appointment.declined_at, appointment.declined_words = None, ""
+        appointment.save()
+        _tell(appointment, "confirmed", silent=not by_client)
+    return appointment
+
+
+@transaction.atomic
+def decline(business: Business, id: uuid.UUID, words: str) -> Appointment:
+    """The client wrote that they may not come: flagged for a member, and still on the calendar."""
+    appointment = held(business, id)
+    if appointment.holds:
+        appointment.declined_at, appointment.declined_words = timezone.now(), words[:300]
+        appointment.confirmed_at = None
+        appointment.save()
+        _tell(appointment, "declined")
+    return appointment
+
+
+@transaction.atomic
+def keep(business: Business, id: uuid.UUID) -> Appointment:
+    """A member has read what was flagged: it stays as it is."""
+    appointment = held(business, id)
+    appointment.declined_at, appointment.declined_words = None, ""
+    appointment.save()
+    _tell(appointment, "changed")
+    return appointment
+
+
+@transaction.atomic
+def told_elsewhere(
+    business: Business,
+    client: Client,
+    elsewhere: Elsewhere,
+    *,
+    status: str,
+    title: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    with_name: str = "",
+    location: str = "",
+    instead_of: str = "",
+) -> Appointment:
+    """Follow what another system says of an appointment of its own, in whatever order its words come.
+
+    What it said before it last spoke of it changes nothing. A cancellation that comes before its booking is kept, so
+    that the booking comes too late. `instead_of`: its former name there, where moving it gives it another; what is
+    told under a former name comes too late.
+    """
+    known = _of(business, elsewhere.source, elsewhere.id)
+    if known is not None and known.source_id != elsewhere.id:
+        return known
+    if known is None and instead_of and (known := _of(business, elsewhere.source, instead_of)):
+        known.source_before = [*known.source_before, known.source_id]
+        known.source_id = elsewhere.id
+    if known is None:
+        appointment = Appointment(
+            business=business,
+            client=client,
+            title=title,
+            with_name=with_name,
+            location=location,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            status=status,
+            source=elsewhere.source,
+            source_id=elsewhere.id,
+            source_at=elsewhere.at,
+            source_before=[instead_of] if instead_of else [],
+        )
+        try:
+            with transaction.atomic():
+                appointment.save(force_insert=True)
+        except IntegrityError:
+            known = _of(business, elsewhere.source, elsewhere.id)
+            if known is None:
+                raise
+        else:
+            past = appointment.starts_at <= timezone.now()
+            if status == Status.REQUESTED:
+                _tell(appointment, "requested", past)
+            elif status == Status.BOOKED:
+                _tell(appointment, "booked", past)
+            else:
+                _tell(appointment, "cancelled", silent=True)
+            return appointment
+    if known.source_at is not None and known.source_at >= elsewhere.at:
+        return known
+    was, held_before = known.status, known.holds
+    moved = known.starts_at != starts_at
+    known.source_at, known.title, known.status = elsewhere.at, title, status
+    known.starts_at, known.ends_at = starts_at, ends_at
+    known.with_name, known.location = with_name or known.with_name, location or known.location
+    if moved:
+        known.moves += 1
+        known.confirmed_at = known.declined_at = None
+    known.save()
+    what: What = "changed"
+    if status == Status.CANCELLED:
+        what = "cancelled" if held_before else "changed"
+    elif status == Status.BOOKED and was != Status.BOOKED:
+        what = "booked"
+    elif moved:
+        what = "moved"
+    _tell(known, what, silent=known.starts_at <= timezone.now())
+    return known
+
+
+def held(business: Business, id: uuid.UUID) -> Appointment:
+    """The appointment, locked until the transaction ends. Raises Appointment.DoesNotExist."""
+    return (
+        Appointment.objects.select_for_update(of=("self",))
+        .select_related("client", "service")
+        .get(business=business, pk=id)
+    )
+
+
+def _of(business: Business, source: str, source_id: str) -> Appointment | None:
+    found = Appointment.objects.select_for_update(of=("self",)).select_related("client", "service")
+    own = found.filter(business=business, source=source)
+    return own.filter(source_id=source_id).first() or own.filter(source_before__contains=[source_id]).first()
+
+
+def _tell(appointment: Appointment, what: What, silent: bool = False) -> None:
+    tell(Happening(appointment.client, appointment, what, silent))
+    conversation = getattr(appointment.client, "conversation", None)
+    nudge(appointment.business_id, [conversation.pk] if conversation else [])

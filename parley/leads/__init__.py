@@ -1,0 +1,1 @@
+"""New people: the public form of a business, and who wrote in it."""

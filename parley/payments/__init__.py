@@ -1,0 +1,1 @@
+"""What a business asks of its clients: payment requests and estimates."""
