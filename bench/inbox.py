@@ -81,7 +81,8 @@ CONVERSATIONS = """
     FROM (SELECT *, random() < 0.4 AS open, random() < 0.15 AS waits FROM clients_client) v
     JOIN bench_business b ON b.id = v.business_id
 """
-# Conversations are of every length: most are short, a few have thousands of messages. Messages are written in the
+# Conversations are of every length: most are short, a few have thousands of messages; each business has one of several
+# pages. Messages are written in the
 # order of time, as they are in life: by their place in the table, and by their ids.
 MESSAGES = """
     INSERT INTO messaging_message
@@ -98,7 +99,8 @@ MESSAGES = """
                CASE WHEN n = 0 AND v.waiting OR n > 0 AND random() < 0.5 THEN 'in' ELSE 'out' END AS direction,
                v.last_at - n * interval '3 hours' * (0.9 + 0.1 * random()) AS at,
                1 + floor(random() * %(pool)s)::int AS words
-        FROM (SELECT *, least(3000, floor(%(scale)s / power(1 - random(), 1 / 1.3)))::int AS length
+        FROM (SELECT *, CASE WHEN row_number() OVER (PARTITION BY business_id ORDER BY id) = 1 THEN 150
+                             ELSE least(3000, floor(%(scale)s / power(1 - random(), 1 / 1.3)))::int END AS length
               FROM messaging_conversation) v
         JOIN bench_business b ON b.id = v.business_id
         JOIN clients_client c ON c.id = v.client_id

@@ -124,7 +124,7 @@ def test_two_businesses_with_one_mark_see_their_own(juniper: House, narrow: None
 
 
 def test_words_are_looked_up_in_their_index(juniper: House) -> None:
-    """A table of two rows is read whole; where that is made dear, the statement must fit the index."""
+    """A table of two rows is read whole; where that is made dear, the statements must fit the indexes."""
     write(juniper, "needle", "needle")
     plans: list[str] = []
 
@@ -132,7 +132,7 @@ def test_words_are_looked_up_in_their_index(juniper: House) -> None:
         if "too_many" not in sql:
             return execute(sql, params, many, context)
         with connection.connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+            cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("EXPLAIN " + sql, params)
             plans.append("\n".join(line for (line,) in cursor))
         return execute(sql, params, many, context)
@@ -141,7 +141,7 @@ def test_words_are_looked_up_in_their_index(juniper: House) -> None:
         found(juniper, "needle")
     people, words = plans
     assert people.count("clients_search") == 1
-    assert words.count("inbox_words") == 2
+    assert words.count("inbox_words") == 1
 
 
 def test_a_conversation_opens_at_the_message_found(
