@@ -143,12 +143,12 @@ WITH newest AS MATERIALIZED (
     ORDER BY business_id DESC, id DESC LIMIT {FURTHER}
 ), among_further AS MATERIALIZED (
     SELECT id, conversation_id, at FROM further WHERE {matching}
-    LIMIT {ENOUGH} - (SELECT count(*) FROM among_newest)
+    LIMIT greatest(0, {ENOUGH} - (SELECT count(*) FROM among_newest))
 )
 SELECT id, CASE
     WHEN NOT (SELECT are FROM too_many) THEN false
     WHEN (SELECT words FROM uncommon) IS NOT NULL THEN (SELECT id FROM back) > '{NOBODY}'
-    ELSE (SELECT count(*) FROM among_newest) + (SELECT count(*) FROM among_further) = {ENOUGH}
+    ELSE (SELECT count(*) FROM among_newest) + (SELECT count(*) FROM among_further) >= {ENOUGH}
         OR (SELECT count(*) FROM further) = {FURTHER} END
 FROM (
     SELECT DISTINCT ON (conversation_id) id, at FROM (

@@ -37,7 +37,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
         "COMMON": 1,
         "MOST": 4,
         "BACK": 12,
-        "ENOUGH": 6,
+        "ENOUGH": 4,
         "FURTHER": 6,
         "PAGE": 3,
     }.items():
