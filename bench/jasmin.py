@@ -47,6 +47,7 @@ port={router}
 store_path={folder}
 [amqp-broker]
 port={rabbit}
+spec={spec}
 [redis-client]
 port={redis}
 [http-api]
@@ -65,7 +66,20 @@ mtrouter -a;type DefaultRoute;connector smppc(carrier);rate 0.0;ok
 morouter -a;type DefaultRoute;connector http(application);ok
 smppccm -1 carrier
 """
-PORTS = ("smpps", "smppspb", "clients", "router", "rabbit", "redis", "http", "jcli", "smsc", "sink", "epmd", "dist")
+PORTS = (
+    "smpps",
+    "smppspb",
+    "clients",
+    "router",
+    "rabbit",
+    "redis",
+    "http",
+    "jcli",
+    "smsc",
+    "sink",
+    "epmd",
+    "dist",
+)
 # How many texts the carrier hands over before it waits for an answer; a usual window of an SMPP link.
 WINDOW = 10
 
@@ -90,16 +104,22 @@ def install(home: Path) -> None:
 
 
 def _rabbit() -> Path | None:
-    return next(iter(sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"))), None)
+    return next(
+        iter(sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"))), None
+    )
 
 
 @contextlib.contextmanager
-def processes(home: Path, ports: dict[str, int], direction: str) -> Iterator[tuple[Callable[[], None], list[int]]]:
+def processes(
+    home: Path, ports: dict[str, int], direction: str
+) -> Iterator[tuple[Callable[[], None], list[int]]]:
     """Broker, Redis and Jasmin. Yields what tells Jasmin its routes, and the ids of all of them."""
     started: list[subprocess.Popen[bytes]] = []
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
         configuration = Path(folder) / "jasmin.cfg"
-        configuration.write_text(CONFIGURATION.format(folder=folder, **ports))
+        # Jasmin's package leaves out its copy of AMQP's own description; that of its AMQP library is the same.
+        spec = next(home.glob("lib/python3*/site-packages/txamqp/specs/standard/amqp0-9-1.stripped.xml"))
+        configuration.write_text(CONFIGURATION.format(folder=folder, spec=spec, **ports))
         (Path(folder) / "rabbit.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{ports['rabbit']}\n")
         (Path(folder) / "plugins").write_text("[].\n")
         environment = os.environ | {
@@ -141,6 +161,8 @@ def processes(home: Path, ports: dict[str, int], direction: str) -> Iterator[tup
             if direction == "in":
                 daemon = str(home / "bin" / "deliversmd.py")
                 pids.append(start(python, daemon, "-c", str(configuration), "-i", str(ports["rabbit"])))
+                # Its queue comes with it: what jasmind routes before is dropped.
+                _wait_until_said(Path(folder) / "log" / "deliversm-thrower.log", "Consuming from routing key")
             yield lambda: _tell(ports), [one for pid in pids for one in family(pid)]
         finally:
             # Jasmin before what it stands on, or it would wait for that.
@@ -162,10 +184,18 @@ def _wait_for(port: int) -> None:
     raise SystemExit(f"jasmin: nothing listens on {port}")
 
 
+def _wait_until_said(log: Path, words: str) -> None:
+    for _ in range(3000):
+        if log.exists() and words in log.read_text():
+            return
+        time.sleep(0.02)
+    raise SystemExit(f"jasmin: {log.name} never said {words!r}")
+
+
 def _tell(ports: dict[str, int]) -> None:
     """Give Jasmin a user, both routes and its carrier, at its console."""
     with socket.create_connection(("127.0.0.1", ports["jcli"]), 10) as console:
-        said = _heard(console)
+        said = _heard(console, b"\n")
         for line in SET_UP.format(**ports).strip().splitlines():
             for command in line.split(";"):
                 console.sendall(command.encode() + b"\r\n")
@@ -174,9 +204,10 @@ def _tell(ports: dict[str, int]) -> None:
                 raise SystemExit(f"jasmin: {line}: {said.decode(errors='replace')}")
 
 
-def _heard(console: socket.socket) -> bytes:
+def _heard(console: socket.socket, *ends: bytes) -> bytes:
+    """What the console says, until it asks for more."""
     said = b""
-    while not said.endswith((b"jcli : ", b"> ")):
+    while not said.endswith(ends or (b"jcli : ", b"> ")):
         part = console.recv(4096)
         if not part:
             raise SystemExit("jasmin: the console hung up")

@@ -117,9 +117,7 @@ ANSWER = (
     b"HTTP/1.1 202 Accepted\r\nContent-Type: text/plain\r\nContent-Length: 24\r\n\r\n0: Accepted for delivery"
 )
 
-JASMIN_ANSWER = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\nACK/Jasmin"
-)
+JASMIN_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\nACK/Jasmin"
 
 
 def main() -> None:
@@ -129,7 +127,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--texts", type=int, default=10_000)
     parser.add_argument("--stores", default="none,file,spool,synced", help="of Kannel's; empty: no Kannel")
-    parser.add_argument("--jasmin", type=Path, metavar="FOLDER", help="Jasmin's environment, made if it is not there")
+    parser.add_argument(
+        "--jasmin", type=Path, metavar="FOLDER", help="Jasmin's environment, made if it is not there"
+    )
     parser.add_argument("--jasmin-texts", type=int, default=2_000)
     parser.add_argument("--only", choices=["out", "in"])
     parser.add_argument("--no-parley", action="store_true")
@@ -141,6 +141,8 @@ def main() -> None:
     if lacking := lacks(wish):
         print(json.dumps({"bench": "peers", "left_out": lacking}))
         return
+    # What was started is ended also when this is told to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     result: dict[str, Any] = {"bench": "peers", "texts": wish.texts, "rounds": wish.rounds}
     for direction in ("out", "in"):
         if wish.only in (None, direction):
@@ -293,7 +295,11 @@ def prove_synced(direction: str) -> None:
             until_arrived("kannel synced", ports["sink"], texts, time.monotonic())
         calls = finished(trace.read_text(errors="replace").splitlines())
     # What stands for a text's answer: of `out` bearerbox's word to smsbox, of `in` its word to the carrier.
-    answer = r'write\(\d+<socket:.*"HTTP/1.1 202' if direction == "in" else r'write\(\d+<socket:.*, "\\0\\0\\0004\\0\\0\\0\\3'
+    answer = (
+        r'write\(\d+<socket:.*"HTTP/1.1 202'
+        if direction == "in"
+        else r'write\(\d+<socket:.*, "\\0\\0\\0004\\0\\0\\0\\3'
+    )
     written, synced, folders, answers = "", 0, 0, 0
     for call in calls:
         if made := re.search(r'openat\(.*"([^"]*/spool/[^"]*)", O_WRONLY\|O_CREAT', call):
@@ -361,7 +367,9 @@ def boxes(store: str, trace: Path | None = None) -> Iterator[tuple[dict[str, int
         def start(*command: str) -> int:
             quiet = subprocess.DEVNULL
             started.append(
-                subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, cwd=folder, env=environment)
+                subprocess.Popen(
+                    command, stdin=quiet, stdout=quiet, stderr=quiet, cwd=folder, env=environment
+                )
             )
             return started[-1].pid
 
@@ -428,8 +436,11 @@ async def ask(port: int, paths: Sequence[str], connections: int = CONNECTIONS) -
         for path in waiting:
             writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-            body = await reader.readexactly(length)
+            if b"chunked" in head:
+                body = await reader.readuntil(b"0\r\n\r\n")
+            else:
+                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+                body = await reader.readexactly(length)
             if b" 202 " not in head.split(b"\r\n", 1)[0] + b" " and b" 200 " not in head:
                 raise SystemExit(f"not accepted: {head[:80]!r} {body[:80]!r}")
         writer.close()
@@ -464,9 +475,7 @@ class Sink(asyncio.Protocol):
             said = {"/count": str(len(Sink.taken)), "/last": str(Sink.last)}.get(target) or json.dumps(
                 [_words(one).rpartition(" ")[2] for one in Sink.taken]
             )
-            self.transport.write(
-                f"HTTP/1.1 200 OK\r\nContent-Length: {len(said)}\r\n\r\n{said}".encode()
-            )
+            self.transport.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(said)}\r\n\r\n{said}".encode())
 
 
 def _words(target: str) -> str:
