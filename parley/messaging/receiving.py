@@ -76,6 +76,17 @@ READ = """
 """
 
 
+# That a number is not empty is what its index asks; without these words each handset's would be looked for among all
+# clients of the business.
+KNOWN_CLIENTS = """
+    SELECT c.id, c.business_id, c.phone, c.first_name, c.last_name, c.texting, v.id AS conversation_id
+    FROM clients_client c
+    JOIN unnest(%s::uuid[], %s::text[]) AS w (business_id, phone)
+        ON c.business_id = w.business_id AND c.phone = w.phone AND c.phone <> ''
+    LEFT JOIN messaging_conversation v ON v.client_id = c.id
+"""
+
+
 class Unreadable(Exception):
     """An event says nothing that can become a message; the words are for the operator."""
 
@@ -399,13 +410,7 @@ async def clients_of(
 
     async def found() -> dict[tuple[UUID, str], Any]:
         rows = await db.execute(
-            """
-            SELECT c.id, c.business_id, c.phone, c.first_name, c.last_name, c.texting, v.id AS conversation_id
-            FROM clients_client c
-            JOIN unnest(%s::uuid[], %s::text[]) AS w (business_id, phone)
-                ON c.business_id = w.business_id AND c.phone = w.phone AND c.phone <> ''
-            LEFT JOIN messaging_conversation v ON v.client_id = c.id
-            """,
+            KNOWN_CLIENTS,
             asked,
         )
         return {(row.business_id, row.phone): row for row in await rows.fetchall()}
