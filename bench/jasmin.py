@@ -149,6 +149,8 @@ def processes(
 
         try:
             start("epmd", "-port", str(ports["epmd"]))
+            # Without it RabbitMQ would start one that outlives us.
+            _wait_for(ports["epmd"])
             pids = [
                 start(str(_rabbit())),
                 start("redis-server", "--port", str(ports["redis"]), "--bind", "127.0.0.1", "--save", ""),

@@ -11,7 +11,7 @@ and strace, and for Jasmin what bench/jasmin.py says.
     in     Kannel: HTTP from a carrier -> bearerbox -> smsbox -> HTTP to an application; Jasmin: SMPP from a carrier ->
            RabbitMQ -> HTTP to an application; Parley: bench/inbound.py, HTTP from a carrier -> messages
 
-Rounds go Kannel, Parley, Kannel, Parley, Jasmin, Parley: what else the machine does falls on all. Figures are medians,
+In each round all have their turn, so that what else the machine does falls on all. Figures are medians,
 ratios those of one round. Each text is told apart by its words and counted where it must arrive: one that is missing or
 doubled ends the run without a figure. Theirs of `out` includes taking the text over HTTP, Parley's begins with a
 committed queue: see docs/performance.md.
@@ -164,7 +164,7 @@ def lacks(wish: argparse.Namespace) -> str | None:
 
 
 def compare(direction: str, wish: argparse.Namespace) -> dict[str, Any]:
-    """Rounds of every peer, each followed by one of Parley's."""
+    """Rounds of every peer and of Parley, in turn."""
     peers: dict[str, Callable[[], tuple[float, float]]] = {}
     for store in wish.stores.split(",") if wish.stores else []:
         peers[f"kannel {store}"] = partial(kannel, direction, store, wish.texts)
@@ -172,20 +172,20 @@ def compare(direction: str, wish: argparse.Namespace) -> dict[str, Any]:
         peers["jasmin"] = partial(jasmin, direction, wish.jasmin, wish.jasmin_texts)
     if "kannel synced" in peers:
         prove_synced(direction)
-    rates: dict[str, list[float]] = {}
-    costs: dict[str, list[float]] = {}
-    ratios: dict[str, list[float]] = {}
+    if not wish.no_parley:
+        peers["parley"] = partial(parley, direction, wish.texts)
+    rates: dict[str, list[float]] = {name: [] for name in peers}
+    costs: dict[str, list[float]] = {name: [] for name in peers}
     for _ in range(wish.rounds):
         for name, peer in peers.items():
-            theirs, cost = peer()
-            rates.setdefault(name, []).append(theirs)
-            costs.setdefault(name, []).append(cost)
-            if wish.no_parley:
-                continue
-            ours, cost = parley(direction, wish.texts)
-            rates.setdefault("parley", []).append(ours)
-            costs.setdefault("parley", []).append(cost)
-            ratios.setdefault(name, []).append(ours / theirs)
+            rate, cost = peer()
+            rates[name].append(rate)
+            costs[name].append(cost)
+    ratios = {
+        name: [ours / theirs for ours, theirs in zip(rates["parley"], rates[name], strict=True)]
+        for name in peers
+        if "parley" in peers and name != "parley"
+    }
     return {
         "texts_per_second": {name: round(statistics.median(all_of)) for name, all_of in rates.items()},
         "cpu_us_per_text": {name: round(statistics.median(all_of)) for name, all_of in costs.items()},
@@ -293,7 +293,12 @@ def prove_synced(direction: str) -> None:
             port, paths = asked(direction, ports, texts)
             uvloop.run(ask(port, paths, connections=1))
             until_arrived("kannel synced", ports["sink"], texts, time.monotonic())
-        calls = finished(trace.read_text(errors="replace").splitlines())
+        for _ in range(250):
+            # strace ends after bearerbox, and has then written all down.
+            if "+++ exited" in (lines := trace.read_text(errors="replace").splitlines())[-1]:
+                break
+            time.sleep(0.02)
+    calls = finished(lines)
     # What stands for a text's answer: of `out` bearerbox's word to smsbox, of `in` its word to the carrier.
     answer = (
         r'write\(\d+<socket:.*"HTTP/1.1 202'
@@ -316,15 +321,21 @@ def prove_synced(direction: str) -> None:
 
 
 def finished(lines: Iterable[str]) -> Iterator[str]:
-    """Calls as strace saw them return, each whole: it writes down in two parts what another thread came between."""
+    """Calls in the order they returned; a `write`, which may be an answer, in the order they began.
+
+    strace writes a call down in two parts if another thread came between.
+    """
     begun: dict[str, str] = {}
     for line in lines:
         thread, _, call = line.partition(" ")
         call = call.lstrip()
         if call.endswith("<unfinished ...>"):
-            begun[thread] = call.removesuffix("<unfinished ...>")
-        elif resumed := re.match(r"<\.\.\. \w+ resumed>", call):
-            yield begun.pop(thread, "") + call[resumed.end() :]
+            begun[thread] = call.removesuffix("<unfinished ...>").rstrip()
+            if call.startswith("write("):
+                yield begun[thread]
+        elif resumed := re.match(r"<\.\.\. (\w+) resumed>", call):
+            if resumed[1] != "write":
+                yield begun.pop(thread, "") + call[resumed.end() :]
         else:
             yield call
 
@@ -362,7 +373,8 @@ def boxes(store: str, trace: Path | None = None) -> Iterator[tuple[dict[str, int
             source = ROOT / "bench" / "synced.c"
             subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
             environment |= {"LD_PRELOAD": str(library), "SYNCED_FOLDER": f"{folder}/spool/"}
-        traced = ["strace", "-f", "-y", "-s", "80", "-o", str(trace), "-e", "trace=openat,write,fsync"]
+        # -D: bearerbox is our child, not strace's, which would leave it behind.
+        traced = ["strace", "-D", "-f", "-y", "-s", "80", "-o", str(trace), "-e", "trace=openat,write,fsync"]
 
         def start(*command: str) -> int:
             quiet = subprocess.DEVNULL
