@@ -266,9 +266,9 @@ GUARDS: Sequence[Guard] = [
     ),
     Guard(
         "one key of a page is one message",
-        "parley/messaging/migrations/0001_initial.py",
-        "fields=('business', 'client_key'), name='message_once_per_client_key'",
-        "fields=('id', 'client_key'), name='message_once_per_client_key'",
+        "parley/messaging/migrations/0010_only_what_has_a_key.py",
+        'fields=("business", "client_key")',
+        'fields=("id", "client_key")',
         "tests/messaging/test_sending.py::test_one_key_is_one_message_even_from_many_hands_at_once",
     ),
     Guard(

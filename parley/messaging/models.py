@@ -229,7 +229,13 @@ class Message(BusinessOwned):
             TenantKey(field="conversation", name="message_conversation_tenant"),
             TenantKey(field="author", name="message_author_tenant"),
             # The database says "duplicate": one row for what a page sent once, one for what a carrier holds once.
-            models.UniqueConstraint(fields=["business", "client_key"], name="message_once_per_client_key"),
+            # Most messages have no page's key and cost this index nothing; nor can a plan that was made while the table
+            # was empty take it for the way to any message, and read all of a business's for each.
+            models.UniqueConstraint(
+                fields=["business", "client_key"],
+                condition=Q(client_key__isnull=False),
+                name="message_once_per_client_key",
+            ),
             models.UniqueConstraint(
                 fields=["business", "carrier_id"],
                 condition=~Q(carrier_id=""),

@@ -54,19 +54,36 @@ LOCK = 7_411
 # "At most once per client per day".
 TOLD_AGAIN = "24 hours"
 
+# A shard has something to read, or not: one entry of the index says so, however much waits.
 TAKE_SHARDS = f"""
     SELECT s FROM (
-        SELECT s FROM generate_series(0, {SHARDS - 1}) s
-        WHERE EXISTS (SELECT 1 FROM messaging_carrierevent WHERE shard = s AND done_at IS NULL AND trouble = '')
+        SELECT s FROM generate_series(0, {SHARDS - 1}) s, LATERAL (
+            SELECT FROM messaging_carrierevent WHERE shard = s AND done_at IS NULL AND trouble = '' ORDER BY id LIMIT 1
+        ) first_one
         ORDER BY random() LIMIT {SHARDS_AT_ONCE}
     ) busy WHERE pg_try_advisory_xact_lock({LOCK}, s)
 """  # noqa: S608  our own constants
 
+# The first of each shard, and of these the first: never all that waits.
 READ = """
-    SELECT id, carrier, kind, key, attempt_id, form, received_at, late
-    FROM messaging_carrierevent
-    WHERE shard = ANY(%s) AND done_at IS NULL AND trouble = ''
-    ORDER BY id LIMIT %s
+    SELECT e.* FROM unnest(%(shards)s::smallint[]) s, LATERAL (
+        SELECT id, carrier, kind, key, attempt_id, form, received_at, late
+        FROM messaging_carrierevent
+        WHERE shard = s AND done_at IS NULL AND trouble = ''
+        ORDER BY id LIMIT %(most)s
+    ) e
+    ORDER BY e.id LIMIT %(most)s
+"""
+
+
+# That a number is not empty is what its index asks; without these words each handset's would be looked for among all
+# clients of the business.
+KNOWN_CLIENTS = """
+    SELECT c.id, c.business_id, c.phone, c.first_name, c.last_name, c.texting, v.id AS conversation_id
+    FROM clients_client c
+    JOIN unnest(%s::uuid[], %s::text[]) AS w (business_id, phone)
+        ON c.business_id = w.business_id AND c.phone = w.phone AND c.phone <> ''
+    LEFT JOIN messaging_conversation v ON v.client_id = c.id
 """
 
 
@@ -180,7 +197,7 @@ async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patienc
     shards = [row.s for row in await (await db.execute(TAKE_SHARDS)).fetchall()]
     if not shards:
         return 0
-    events = await (await db.execute(READ, [shards, most])).fetchall()
+    events = await (await db.execute(READ, {"shards": shards, "most": most})).fetchall()
     if not events:
         return 0
     texts: list[Arrived] = []
@@ -393,13 +410,7 @@ async def clients_of(
 
     async def found() -> dict[tuple[UUID, str], Any]:
         rows = await db.execute(
-            """
-            SELECT c.id, c.business_id, c.phone, c.first_name, c.last_name, c.texting, v.id AS conversation_id
-            FROM clients_client c
-            JOIN unnest(%s::uuid[], %s::text[]) AS w (business_id, phone)
-                ON c.business_id = w.business_id AND c.phone = w.phone
-            LEFT JOIN messaging_conversation v ON v.client_id = c.id
-            """,
+            KNOWN_CLIENTS,
             asked,
         )
         return {(row.business_id, row.phone): row for row in await rows.fetchall()}
