@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -18,11 +19,11 @@ Db = psycopg.AsyncConnection[Any]
 
 
 class Line:
-    """Not shared: each loop has its own. `let_go` is `conninfo`'s: for a loop whose session holds locks."""
+    """Not shared: each loop has its own. `let_go`, `silent`: `conninfo`'s, for a loop whose session holds locks."""
 
-    def __init__(self, purpose: str, let_go: int = LET_GO) -> None:
+    def __init__(self, purpose: str, let_go: int = LET_GO, silent: int = 0) -> None:
+        self._address = partial(conninfo, purpose, let_go, silent)
         self._purpose = purpose
-        self._let_go = let_go
         self._db: Db | None = None
         # Counts the sessions: what one held (locks) is gone with it.
         self.session = 0
@@ -37,7 +38,7 @@ class Line:
             try:
                 if self._db is None or self._db.closed:
                     self._db = await psycopg.AsyncConnection.connect(
-                        conninfo(self._purpose, self._let_go),
+                        self._address(),
                         autocommit=True,
                         row_factory=namedtuple_row,
                     )
