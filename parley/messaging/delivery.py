@@ -54,6 +54,8 @@ AHEAD = 0.5
 ON_ITS_WAY = 0.5
 # And how long (seconds) it may take to say so to the database, so that many are let go by one statement.
 LET_GO_WITHIN = 0.02
+# From one writing down of outcomes to the next at least so long (seconds): those that came meanwhile share a commit.
+RECORDED_WITHIN = 0.05
 # The server takes R6's locks from a worker that is cut off or frozen so long (seconds) after its claims are stale:
 # later than it begins anything, for what was not stale yet may still wait for a connection to the carrier (7).
 HELD_ON = 15
@@ -243,15 +245,22 @@ async def claim(
     holds from now on, also when this fails: whoever calls lets go of them (`let_go`), of those whose text was
     claimed when it is out.
     """
-    lanes = await (
-        await db.execute(
-            LOCK_LANES,
-            {"carriers": list(carriers), "lanes": min(lanes_at_once, room), "ahead": AHEAD}
-            | quarantine.SEEN.parameters,
-        )
-    ).fetchall()
-    if not lanes:
-        return []
+    lanes = await lock_lanes(db, carriers, min(lanes_at_once, room))
+    return (
+        await take(db, lanes, room, lease, held, stepping_back=len(lanes) == lanes_at_once) if lanes else []
+    )
+
+
+async def lock_lanes(db: Db, carriers: Sequence[str], most: int) -> list[Any]:
+    """The lanes whose turn it is and in which something is due, held until the transaction ends."""
+    given = {"carriers": list(carriers), "lanes": most, "ahead": AHEAD} | quarantine.SEEN.parameters
+    return await (await db.execute(LOCK_LANES, given)).fetchall()
+
+
+async def take(
+    db: Db, lanes: Sequence[Any], room: int, lease: float, held: list[int] | None, *, stepping_back: bool
+) -> list[Claimed]:
+    """The rest of `claim`, of lanes that are held. `stepping_back`: others wait for their turn behind these."""
     by_number = {lane.number_id: lane for lane in lanes}
     share = max(1, room // len(lanes))
     segments = [max(1, int(lane.pace * HORIZON)) if lane.pace else None for lane in lanes]
@@ -294,7 +303,7 @@ async def claim(
         )
         if lane.pace:
             used[row.number_id] += max(row.segments, 1) / lane.pace
-    if len(lanes) == lanes_at_once:
+    if stepping_back:
         # Those whose texts all wait for something step back, or they would be looked at again before all others.
         used |= {number: 0.0 for number in by_number if number not in used}
     if used:
@@ -360,6 +369,8 @@ class Delivery:
         self._held: dict[UUID, tuple[int, int]] = {}
         self._on_their_way: deque[tuple[float, UUID]] = deque()
         self._next_plan = 0.0
+        # Whether the last look found lanes with something due, of which an outcome may let go.
+        self._some_due = True
         self._lanes = LANES_AT_ONCE
         self._hooks = f"{settings.PUBLIC_URL}/hooks"
         self._heart = Heart("delivery")
@@ -443,14 +454,12 @@ class Delivery:
                 # At once again while there is more of it.
                 full = await plan_again(db, PLANNED_AT_ONCE) == PLANNED_AT_ONCE
                 self._next_plan = time.monotonic() + (0 if full else LOOK_FOR_CLOSED)
-            return await claim(
-                db,
-                room=room,
-                carriers=open_carriers,
-                lease=self.patience.lease,
-                held=held,
-                lanes_at_once=self._lanes,
-            )
+            lanes = await lock_lanes(db, open_carriers, min(self._lanes, room))
+            self._some_due = bool(lanes)
+            if not lanes:
+                return []
+            stepping_back = len(lanes) == self._lanes
+            return await take(db, lanes, room, self.patience.lease, held, stepping_back=stepping_back)
 
         async with self._using_line:
             try:
@@ -583,7 +592,7 @@ class Delivery:
         """Write outcomes down, as many as have come in at once."""
         line = Line("outcomes")
         while True:
-            batch = [await self._outcomes.get()]
+            batch, began = [await self._outcomes.get()], time.monotonic()
             while not self._outcomes.empty() and len(batch) < 500:
                 batch.append(self._outcomes.get_nowait())
             try:
@@ -593,4 +602,7 @@ class Delivery:
                 log.error("outcomes not recorded: %s", type(error).__name__)
             for _ in batch:
                 self._outcomes.task_done()
-            self.wake.set()
+            if self._some_due:
+                self.wake.set()
+            if not self.stopping:
+                await asyncio.sleep(max(0.0, began + RECORDED_WITHIN - time.monotonic()))
