@@ -523,7 +523,7 @@ class Delivery:
         try:
             if text.wait:
                 await asyncio.sleep(max(0.0, text.claimed_at + text.wait - time.monotonic()))
-            if session != self._line.session:
+            if session != self._line.session or self._line.ended(idle=not self._using_line.locked()):
                 # The lock went with its session: somebody may have opted out since.
                 outcome = self._later(text, "The database was away for a moment.", None)
             else:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from parley.carriers.twilio import Twilio
 from parley.clients.models import Client
 from parley.messaging import outcomes
 from parley.messaging.delivery import Claimed, Delivery, claim
-from parley.messaging.line import Line
+from parley.messaging.line import Db, Line
 from parley.messaging.models import Attempt, Lane, Message, Outbox
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
@@ -346,4 +347,30 @@ async def test_a_worker_that_lost_the_session_with_the_locks_begins_nothing(
         assert await worker._claim(9, ["twilio"]) == []
         await waiting
         assert worker._outcomes.get_nowait().state == "not_sent"
+    assert wire.requests == []
+
+
+async def end(process: int, db: Db) -> None:
+    """Have the server end a session, and wait until it has."""
+    await db.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
+
+
+async def test_a_session_that_the_server_ends_is_noticed_at_once(juniper: House, line: Line) -> None:
+    """Nothing is asked of the database between that and the call; also while a statement waits for its answer."""
+    await sync_to_async(write)(juniper, *many(3))
+    async with playing(TAKES) as wire, a_worker(wire.url) as worker:
+        for at_work in (False, True):
+            texts = await worker._claim(1, ["twilio"])
+            session = worker._line.session
+            assert not worker._line.ended(idle=True)
+            db = worker._line._db
+            assert db is not None
+            ended = db.info.backend_pid
+            async with worker._using_line if at_work else nullcontext():
+                # What is said there now is no farewell; that the socket ends is one all the same.
+                await line.run(partial(end, ended))
+                for text in texts:
+                    await worker._call(text, session)
+                    assert worker._outcomes.get_nowait().state == "not_sent"
+            assert (await worker._claim(0, ["twilio"]), worker._line.session > session) == ([], True)
     assert wire.requests == []
