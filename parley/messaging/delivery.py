@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 LANES_AT_ONCE = 64
 # As few as this where the first ones fill what a worker has room for: the others are left to other workers.
 FEWEST_LANES = 4
+# So many of each lane and priority take their places in it at once when they come due.
+RISEN_AT_ONCE = 200
 # How soon (seconds) a worker that found nothing looks again; it waits twice as long each time, a second at the most.
 # Woken or not, no sooner: other machines look too.
 SOONEST = 0.02
@@ -63,19 +65,43 @@ HELD_ON = 15
 PLANNED_AT_ONCE = 200
 LOOK_FOR_CLOSED = 5.0
 
+# What has come due of those that wait. Not clock_timestamp(): an index cannot be read up to what changes meanwhile.
+COME_DUE = """
+    number_id = {0} AND waits AND priority = {1} AND run_at <= statement_timestamp()
+"""
 # Nothing leaves of a database that went back in time (R9).
 LOCK_LANES = f"""
     SELECT l.number_id, n.number, n.pace, n.carrier,
-           extract(epoch FROM greatest(l.next_at - clock_timestamp(), interval '0'))::float8 AS ahead
+           extract(epoch FROM greatest(l.next_at - clock_timestamp(), interval '0'))::float8 AS ahead,
+           EXISTS (
+               SELECT 1 FROM messaging_outbox WHERE {COME_DUE.format("l.number_id", "ANY('{0,1,2}')")}
+           ) AS some_come_due
     FROM messaging_lane l JOIN numbers_phonenumber n ON n.id = l.number_id
     WHERE l.next_at <= clock_timestamp() + %(ahead)s * interval '1 second'
       AND n.paused = '' AND n.carrier = ANY(%(carriers)s) AND NOT {quarantine.HELD}
-      AND EXISTS (
-          SELECT 1 FROM messaging_outbox o WHERE o.number_id = l.number_id AND o.run_at <= clock_timestamp()
+      AND (
+          EXISTS (
+              SELECT 1 FROM messaging_outbox o
+              WHERE o.number_id = l.number_id AND NOT o.waits AND o.run_at <= clock_timestamp()
+          )
+          OR EXISTS (SELECT 1 FROM messaging_outbox WHERE {COME_DUE.format("l.number_id", "ANY('{0,1,2}')")})
       )
     ORDER BY l.next_at
     LIMIT %(lanes)s
     FOR UPDATE OF l SKIP LOCKED
+"""  # noqa: S608  our own constants
+
+# Of lanes that are held, so that no two of these, or of these and TAKE, can wait for each other. Of each priority by
+# itself: a member's text must not stand behind a bulk that came due before it.
+RISE = f"""
+    UPDATE messaging_outbox SET waits = false WHERE message_id IN (
+        SELECT o.message_id FROM unnest(%(numbers)s::uuid[]) AS lane (number_id),
+             generate_series(0, 2) AS of (priority),
+        LATERAL (
+            SELECT message_id FROM messaging_outbox WHERE {COME_DUE.format("lane.number_id", "of.priority")}
+            ORDER BY run_at LIMIT {RISEN_AT_ONCE} FOR UPDATE SKIP LOCKED
+        ) o
+    )
 """  # noqa: S608  our own constants
 
 # What is due, and R6's lock on each: held from before the claim until the request is out, by this session. Whoever is
@@ -91,7 +117,7 @@ PICK = f"""
                         ELSE (SELECT m.segments FROM messaging_message m WHERE m.id = o.message_id) END AS segments
             FROM messaging_outbox o
             LEFT JOIN clients_handset h ON h.business_id = o.business_id AND h.phone = o.recipient
-            WHERE o.number_id = lane.number_id AND o.run_at <= clock_timestamp()
+            WHERE o.number_id = lane.number_id AND NOT o.waits AND o.run_at <= clock_timestamp()
               -- Quiet hours: what could arrive after its window closes waits for the next one.
               AND (o.closes_at IS NULL OR o.closes_at > clock_timestamp() + %(arriving)s)
               -- While nobody knows whether they opted out, only what a member writes leaves.
@@ -261,6 +287,8 @@ async def take(
     db: Db, lanes: Sequence[Any], room: int, lease: float, held: list[int] | None, *, stepping_back: bool
 ) -> list[Claimed]:
     """The rest of `claim`, of lanes that are held. `stepping_back`: others wait for their turn behind these."""
+    if rising := [lane.number_id for lane in lanes if lane.some_come_due]:
+        await db.execute(RISE, {"numbers": columns.uuids(rising)})
     by_number = {lane.number_id: lane for lane in lanes}
     share = max(1, room // len(lanes))
     segments = [max(1, int(lane.pace * HORIZON)) if lane.pace else None for lane in lanes]

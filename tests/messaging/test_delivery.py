@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from parley.carriers.twilio import Twilio
 from parley.clients.models import Client
-from parley.messaging import outcomes
-from parley.messaging.delivery import Claimed, Delivery, claim
+from parley.messaging import outcomes, quarantine
+from parley.messaging.delivery import LOCK_LANES, PICK, RISE, RISEN_AT_ONCE, Claimed, Delivery, claim
 from parley.messaging.line import Db, Line
 from parley.messaging.models import Attempt, Lane, Message, Outbox
 from parley.messaging.outcomes import Changes, Outcome
@@ -311,6 +311,59 @@ async def a_worker(url: str) -> AsyncIterator[Delivery]:
 
 
 TAKES = says(201, {"sid": "SM" + "0" * 32, "status": "queued"})
+
+
+LATER = """
+    INSERT INTO messaging_outbox (message_id, business_id, number_id, recipient, priority, run_at, tries, past)
+    SELECT gen_random_uuid(), number.business_id, number.id, '+1503' || (2000000 + n), n %% 3, %s, 0, false
+    FROM generate_series(1, %s) n, numbers_phonenumber number
+"""
+
+
+async def test_a_look_reads_no_more_where_many_texts_wait_for_later(juniper: House, line: Line) -> None:
+    """Counted in the server's pages, which are the same on every machine and at every load."""
+    await sync_to_async(write)(juniper, *many(2))
+    number = await Outbox.objects.values_list("number_id", flat=True).afirst()
+    looks: list[tuple[str, dict[str, Any]]] = [
+        (LOCK_LANES, {"carriers": ["twilio"], "lanes": 64, "ahead": 0.5} | quarantine.SEEN.parameters),
+        (RISE, {"numbers": [number]}),
+        (PICK, {"numbers": [number], "budgets": [200], "segments": [None], "arriving": timedelta(0)}),
+    ]
+
+    async def pages(db: Db) -> list[int]:
+        read = []
+        for look, parameters in looks:
+            explained = await db.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + look, parameters)
+            [[[said]]] = await explained.fetchall()
+            read.append(said["Plan"]["Shared Hit Blocks"] + said["Plan"]["Shared Read Blocks"])
+        return read
+
+    async def add(db: Db) -> None:
+        await db.execute(LATER, [timezone.now() + timedelta(hours=1), 8000])
+        await db.execute("ANALYZE messaging_outbox")
+
+    few = await line.run(pages)
+    await line.run(add)
+    # An index of so many is a page or two deeper; the table alone has more than 100.
+    assert max(now - then for now, then in zip(await line.run(pages), few, strict=True)) < 20, few
+
+
+async def test_what_was_put_off_has_its_place_again_once_it_is_due(juniper: House, line: Line) -> None:
+    """A member's text also beside a bulk that came due before it."""
+    *bulk, direct = await sync_to_async(write)(juniper, *many(4))
+    later = timezone.now() + timedelta(hours=1)
+    await Outbox.objects.aupdate(run_at=later)
+    await Outbox.objects.exclude(message=direct).aupdate(priority=1)
+    assert await take(line) == []
+    await line.run(lambda db: db.execute(LATER, [later, 3 * RISEN_AT_ONCE]))
+    assert await Outbox.objects.filter(waits=False).acount() == 0
+    due = timezone.now() - timedelta(minutes=1)
+    await Outbox.objects.aupdate(run_at=due)
+    await Outbox.objects.filter(message=direct).aupdate(run_at=due + timedelta(seconds=30))
+    await Outbox.objects.exclude(message__in=[direct, *bulk]).aupdate(priority=1)
+    [first] = await take(line, room=1)
+    assert first.body == direct.body
+    assert await Outbox.objects.filter(waits=False).acount() == RISEN_AT_ONCE
 
 
 async def test_the_carrier_is_told_how_long_it_may_keep_a_text(juniper: House, line: Line) -> None:
