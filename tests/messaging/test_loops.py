@@ -115,7 +115,7 @@ async def set_aside(key: str) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_one_worker_reads_for_all_and_the_next_takes_over_from_it() -> None:
+async def test_one_worker_reads_for_all_and_the_next_takes_over_from_it(line: Line) -> None:
     first, second = Counted({}, Patience()), Counted({}, Patience())
     reading = [asyncio.create_task(first.run())]
     async with await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as db:
@@ -139,7 +139,7 @@ async def test_one_worker_reads_for_all_and_the_next_takes_over_from_it() -> Non
         await reading[1]
 
 
-async def test_what_the_worker_that_has_the_turn_leaves_is_read_by_another() -> None:
+async def test_what_the_worker_that_has_the_turn_leaves_is_read_by_another(line: Line) -> None:
     """It hangs, say: its session has the turn, and says that nobody need be woken."""
     reader = Counted({}, Patience())
     async with await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as db:
