@@ -146,9 +146,16 @@ GUARDS: Sequence[Guard] = [
     Guard(
         "R6: with its session a claim's locks are gone, and it begins nothing",
         DELIVERY,
-        "if session != self._line.session:",
-        "if False:",
+        "if session != self._line.session or",
+        "if",
         "tests/messaging/test_delivery.py::test_a_worker_that_lost_the_session_with_the_locks_begins_nothing",
+    ),
+    Guard(
+        "R6: a session that the server ended is noticed before the next call, not at the next claim",
+        DELIVERY,
+        " or self._line.ended(idle=not self._using_line.locked()):",
+        ":",
+        "tests/messaging/test_delivery.py::test_a_session_that_the_server_ends_is_noticed_at_once",
     ),
     Guard(
         "R6: the claim asks again whether they opted out",

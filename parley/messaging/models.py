@@ -339,10 +339,16 @@ class Outbox(models.Model):
     closes_at = models.DateTimeField(
         null=True, help_text="Marketing must not reach the client from then on: the window of `run_at` ends."
     )
+    # The database says so of a row that is written before its time (a trigger, so that no road can forget it), and
+    # `delivery` takes it back. Those that wait are not in the lane's index, or each look would read through them.
+    waits = models.BooleanField(
+        default=False, db_default=False, help_text="It is not due yet, or has come due just now."
+    )
 
     class Meta:
         indexes = [
-            models.Index("number", "priority", "message", name="lane"),
+            models.Index("number", "priority", "message", name="lane", condition=Q(waits=False)),
+            models.Index("number", "priority", "run_at", name="lane_later", condition=Q(waits=True)),
             # R3: the texts of one pair leave in order, so an older one that waits holds back the younger. The
             # recipient comes first, so that all that waits for somebody who opts out is found too.
             models.Index("recipient", "number", "message", name="recipient_queue"),

@@ -70,7 +70,7 @@ def test_a_reader_looks_at_what_it_takes_and_not_at_all_that_waits() -> None:
             " SELECT 'twilio', 'text', i::text, i % 16, '', now(), '' FROM generate_series(1, 1600) i"
         )
         for asked, values, most in (
-            (receiving.TAKE_SHARDS, None, 16),
+            (receiving.TAKE_SHARDS, [4], 16),
             (receiving.READ, {"shards": [1, 2, 3, 4], "most": 5}, 20),
         ):
             cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + asked, values)
