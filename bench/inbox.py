@@ -430,7 +430,11 @@ def _search_client(field: str, address: str = "/inbox", small: str = "") -> Make
         if small and owner.business.name == "Small":
             return [Page(f"{address}?q={small}", "", {})]
         pages = []
-        for conversation in _open(owner).select_related("client").order_by("-last_at")[20:30]:
+        recent = _open(owner).select_related("client").order_by("-last_at")
+        if field == "first":
+            # The names that no message holds by chance.
+            recent = recent.filter(client__first_name__in=FIRST)
+        for conversation in recent[20:30]:
             client = conversation.client
             typed = {
                 "first": client.first_name,
@@ -467,7 +471,7 @@ PAGES: dict[str, Makes] = {
     "search whole name": _search_client("whole"),
     "search common": _search(COMMON),
     "search common pair": _search(f"{COMMON} your"),
-    "search between": _search(BETWEEN, ""),
+    "search between": _search(BETWEEN, "In messages", small=COMMON),
     "search rare": _search(RARE),
     "search neighbours’": _search(NEIGHBOURS, "Nothing found"),
     "search nobody’s": _search(NOBODYS, "Nothing found"),

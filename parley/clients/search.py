@@ -29,7 +29,8 @@ MOST = 300
 WALK = 1_000
 
 NOBODY = uuid.UUID(int=0)
-MORE_PEOPLE = "More people match. Type more of the name, number or email."
+# Two sentences, each on a line of its own.
+MORE_PEOPLE = "More people match.\nType more of the name, number or email."
 
 
 @dataclass(frozen=True, slots=True)

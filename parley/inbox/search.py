@@ -160,7 +160,8 @@ ORDER BY at DESC, id DESC LIMIT {PAGE} + 1
 """  # noqa: S608  our own numbers
 
 
-MORE_MESSAGES = "More conversations have these words. Add a word to find older ones."
+# Two sentences, each on a line of its own.
+MORE_MESSAGES = "More conversations match.\nAdd a word to find older ones."
 
 
 class Found:

@@ -191,4 +191,5 @@ def test_two_businesses_with_one_mark_find_their_own(juniper: House, narrow: Non
             house.text(house.client(f"Nell{n}", name, f"+150355510{n}0"), "Hi", minutes_ago=n)
     for house, name in ((juniper, "Juniper"), (other, "Twin")):
         assert [str(c) for c in read_through(house, "nell", 1)] == [f"Nell0 {name}", f"Nell1 {name}"]
+        assert [str(c) for c in read_through(house, "nell0", 1)] == [f"Nell0 {name}"]
         assert in_inbox(house, "nell") == ([f"Nell0 {name}", f"Nell1 {name}"], "")
