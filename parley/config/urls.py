@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("parley.numbers.urls")),
     path("", include("parley.quota.buying_urls")),
     path("", include("parley.quota.urls")),
+    path("", include("parley.connectors.urls")),
 ]
 
 handler500 = "parley.ui.failed.failed"
