@@ -69,7 +69,14 @@ def tell_managers(business: Business, news: News) -> None:
 
 @transaction.atomic
 def tell_members(
-    business: Business, kind: str, key: str, title: str, *, words: str = "", address: str, face: Face | None = None
+    business: Business,
+    kind: str,
+    key: str,
+    title: str,
+    *,
+    words: str = "",
+    address: str,
+    face: Face | None = None,
 ) -> None:
     """Tell every member by each channel that they chose, all or nothing with the caller's transaction.
 

@@ -215,5 +215,3 @@ def _uuid(typed: str) -> uuid.UUID:
         return uuid.UUID(typed)
     except ValueError:
         return new_id()
-
-

@@ -1,4 +1,4 @@
-"""Money: how people type it, and how it is written for those who read it. Always whole cents of a currency (ISO 4217)."""
+"""Money: how people type it, and how it is written. Always whole cents of a currency (ISO 4217)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from babel.numbers import format_currency
 
 # More than anybody asks for by text: what is above is a slip of the finger.
 MOST = 1_000_000_00
-SIGNS = re.compile(r"[$€£]|\b(?:USD|CAD|US|CA|C)(?=[\s$\d]|$)|(?<=[\s\d$])(?:USD|CAD|US|CA|C)\b", re.IGNORECASE)
+SIGNS = re.compile(
+    r"[$€£]|\b(?:USD|CAD|US|CA|C)(?=[\s$\d]|$)|(?<=[\s\d$])(?:USD|CAD|US|CA|C)\b", re.IGNORECASE
+)
 SPACES = re.compile(r"[\s\u00a0\u202f'’]+")
 
 

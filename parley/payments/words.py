@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from parley.clients.languages import LOCALES, Language, known
 from parley.payments import money
-from parley.payments.models import Asked
+from parley.payments.models import Asked, PaymentRequest
 
 WORDS: dict[str, dict[str, str]] = {
     Language.EN: {
@@ -40,6 +40,9 @@ WORDS: dict[str, dict[str, str]] = {
         "many": "That was many times at once",
         "many_words": "Wait a minute, then open it again.",
         "skip": "Skip to content",
+        # A text that a member sends: letters that do not fit into a cheap segment are avoided.
+        "remind": "Hi{name}, a reminder about {title}: {sum}{due}. You can see it here: {address}",
+        "remind_due": ", due {day}",
     },
     Language.FR: {
         "payment": "Demande de paiement",
@@ -66,6 +69,8 @@ WORDS: dict[str, dict[str, str]] = {
         "many": "Trop de demandes à la fois",
         "many_words": "Attendez une minute, puis ouvrez-la de nouveau.",
         "skip": "Aller au contenu",
+        "remind": "Bonjour{name}, un rappel au sujet de {title}: {sum}{due}. Vous pouvez la voir ici: {address}",
+        "remind_due": ", avant le {day}",
     },
     Language.ES: {
         "payment": "Solicitud de pago",
@@ -92,6 +97,8 @@ WORDS: dict[str, dict[str, str]] = {
         "many": "Fueron muchas veces seguidas",
         "many_words": "Espere un minuto y ábrala de nuevo.",
         "skip": "Ir al contenido",
+        "remind": "Hola{name}, un recordatorio de {title}: {sum}{due}. Puede verlo aquí: {address}",
+        "remind_due": ", para el {day}",
     },
 }
 
@@ -127,3 +134,17 @@ def date_in_words(on: date, language: str, country: str) -> str:
 def sum_of(asked: Asked, language: str) -> str:
     country = asked.business.country
     return money.written(asked.cents, asked.currency, country, locale_of(language, country))
+
+
+def reminder(asked: Asked) -> str:
+    """The beginning of a text that reminds of a payment request; whoever sends it may write on."""
+    assert isinstance(asked, PaymentRequest)
+    language, country, name = language_of(asked), asked.business.country, asked.client.first_name
+    words = WORDS[language]
+    due = (
+        words["remind_due"].format(day=date_in_words(asked.due_on, language, country)) if asked.due_on else ""
+    )
+    sum_ = sum_of(asked, language).replace("\u00a0", " ")
+    return words["remind"].format(
+        name=f" {name}" if name else "", title=asked.title, sum=sum_, due=due, address=asked.address
+    )

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('businesses', '0009_tmp'),
+        ('businesses', '0009_pays_by'),
         ('clients', '0006_client_language'),
         ('payments', '0001_initial'),
     ]
