@@ -70,6 +70,11 @@ class Look:
         return found or [SENT]
 
     @property
+    def chip(self) -> Chip:
+        """The one that matters most, beside words that say when it is due."""
+        return self.chips[0] if self.late or not self.open else self.chips[-1]
+
+    @property
     def by(self) -> str:
         """When it is due, or until when it holds, in the middle of a sentence; empty if it has no such day."""
         if self.end is None:

@@ -114,7 +114,13 @@ def _new(request: MemberRequest, form: AskForm, template: str) -> HttpResponse:
             f"Estimate sent to {client.calls}" if offer else f"You asked {client.calls} for {asked.sum}",
             quiet=not form.cleaned_data["tell"],
         )
-    context = {"place": "payments", "form": form, "currency": asking.currency_of(business)}
+    context = {
+        "place": "payments",
+        "form": form,
+        "currency": asking.currency_of(business),
+        # What was begun for one client is not offered for another.
+        "whose": request.GET.get("client") or request.GET.get("estimate") or "",
+    }
     return render_sheet(request, template, context, status=422 if form.errors else 200)
 
 

@@ -51,14 +51,14 @@ def use_bills(business: Business) -> None:
     estimate = Estimate.objects.create(
         business=business,
         client=luis,
-        title="Wedding hair, party of six",
-        details="Two stylists at the venue from 8 in the morning, and a trial at the studio the week before. Travel is included.",
+        title="Wedding party, June 14",
+        details="Two stylists at the venue in Hood River from 8 in the morning, travel included. A trial is extra.",
         cents=86_000,
         currency="USD",
         expires_on=today + timedelta(days=9),
-        viewed_at=_at(business, today, 3, time(18, 24)),
+        viewed_at=_at(business, today, 10, time(18, 24)),
     )
-    _asked(estimate, _at(business, today, 4, time(16, 30)))
+    _asked(estimate, _at(business, today, 11, time(9, 22)))
 
 
 def _at(business: Business, today: date, days_ago: int, clock: time) -> datetime:
