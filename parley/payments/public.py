@@ -26,19 +26,22 @@ from parley.payments.words import WORDS, date_in_words, day, language_asked, lan
 View = Callable[..., HttpResponse]
 
 
+class TooMany(Exception):
+    """One page was answered too often within a minute."""
+
+
 def _public(view: View) -> View:
-    """For whoever was given the address, and nobody's index or cache; so many times a minute from one address."""
+    """For whoever was given the address, and nobody's index or cache."""
 
     @never_cache
     @functools.wraps(view)
     def guarded(request: HttpRequest, token: str) -> HttpResponse:
-        if not consume(request, action="client_page"):
+        try:
+            response = view(request, token)
+        except Http404:
+            response = _instead(request, "missing", 404)
+        except TooMany:
             response = _instead(request, "many", 429)
-        else:
-            try:
-                response = view(request, token)
-            except Http404:
-                response = _instead(request, "missing", 404)
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
         return response
 
@@ -53,10 +56,16 @@ def _instead(request: HttpRequest, why: str, status: int) -> HttpResponse:
     return render(request, "payments/client_missing.html", context, status=status)
 
 
-def _found(kind: type[Asked], token: str) -> Any:
+def _found(request: HttpRequest, kind: type[Asked], token: str) -> Any:
+    """Whose token it is. Raises Http404, and TooMany: counted by the page, for a proxy may stand before all clients.
+
+    Reading is one look into an index, as cheap as the sign-in page, and there are 2^128 tokens to guess from.
+    """
     found = kind._default_manager.select_related("client", "business").filter(token=token).first()
     if found is None:
         raise Http404
+    if request.method == "POST" and not consume(request, action="client_page", key=token):
+        raise TooMany
     return found
 
 
@@ -64,14 +73,14 @@ def _found(kind: type[Asked], token: str) -> Any:
 @_public
 def payment_page(request: HttpRequest, token: str) -> HttpResponse:
     """What a client is asked for."""
-    return _page(request, _found(PaymentRequest, token))
+    return _page(request, _found(request, PaymentRequest, token))
 
 
 @require_safe
 @_public
 def estimate_page(request: HttpRequest, token: str) -> HttpResponse:
     """What it would cost."""
-    return _page(request, _found(Estimate, token))
+    return _page(request, _found(request, Estimate, token))
 
 
 def _page(request: HttpRequest, asked: PaymentRequest | Estimate) -> HttpResponse:
@@ -127,7 +136,7 @@ def _state(look: Look, words: dict[str, str], language: str) -> tuple[str, str, 
 @_public
 def payment_seen(request: HttpRequest, token: str) -> HttpResponse:
     """Somebody has the page before their eyes."""
-    return _seen(request, _found(PaymentRequest, token))
+    return _seen(request, _found(request, PaymentRequest, token))
 
 
 @csrf_exempt
@@ -135,7 +144,7 @@ def payment_seen(request: HttpRequest, token: str) -> HttpResponse:
 @_public
 def estimate_seen(request: HttpRequest, token: str) -> HttpResponse:
     """The same of an estimate."""
-    return _seen(request, _found(Estimate, token))
+    return _seen(request, _found(request, Estimate, token))
 
 
 def _seen(request: HttpRequest, asked: Asked) -> HttpResponse:
@@ -154,7 +163,7 @@ def _own(request: HttpRequest, asked: Asked) -> bool:
 @_public
 def estimate_answered(request: HttpRequest, token: str) -> HttpResponse:
     """The client's own answer, `yes` or `no`. The first one counts; after its last day there is none."""
-    asked, answer = _found(Estimate, token), request.POST.get("answer")
+    asked, answer = _found(request, Estimate, token), request.POST.get("answer")
     if answer not in ("yes", "no"):
         raise Http404
     if not look_of(asked).late:
