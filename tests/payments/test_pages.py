@@ -111,9 +111,9 @@ def test_each_filter_shows_its_own_and_one_page_at_a_time(nora: Browser, juniper
     maya, today, now = juniper.client(), today_of(juniper.business), timezone.now()
     for n in range(60):
         request = asking.ask(
-            juniper.business, maya, title=f"Late {n:02}", cents=100, due_on=today - timedelta(days=1 + n // 2)
+            juniper.business, maya, title=f"Late {n:02}", cents=100, due_on=today - timedelta(days=1 + n // 3)
         )
-        # Two of each day, and all of one moment: order is by id then.
+        # Three of each day, and all of one moment: order is by id then.
         PaymentRequest.objects.filter(pk=request.pk).update(created_at=now)
     paid = asking.ask(juniper.business, maya, title="Paid", cents=100)
     asking.pay(paid)
@@ -128,7 +128,7 @@ def test_each_filter_shows_its_own_and_one_page_at_a_time(nora: Browser, juniper
         assert len(every) == len(set(every)) == (62 if show == "all" else 60)
         assert ("Paid" in every, "Taken back" in every) == (show == "all", show == "all")
         assert b"60 open, $60.00" in first
-    assert names(nora.get("/payments?show=overdue").content)[:2] == ["Late 58", "Late 59"]
+    assert names(nora.get("/payments?show=overdue").content)[:3] == ["Late 57", "Late 58", "Late 59"]
     assert names(nora.get("/payments?show=paid").content) == ["Paid"]
     for wrong in ("show=none", "after=x", f"after={uuid.uuid4()}"):
         assert nora.get(f"/payments?{wrong}").status_code == 404
