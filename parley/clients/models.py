@@ -13,7 +13,7 @@ from django.db.models.functions import Concat, Lower, Right
 
 from parley.businesses.models import Business, initials
 from parley.businesses.tenancy import BusinessOwned, tenant_target
-from parley.businesses.words import OwnWords, beginning_with, words_in
+from parley.businesses.words import OwnWords
 from parley.sms.numbers import pretty
 
 if TYPE_CHECKING:
@@ -23,17 +23,6 @@ TINTS = ("fern", "sky", "plum", "clay", "honey", "slate")
 
 
 class ClientQuerySet(models.QuerySet["Client"]):
-    def matching(self, business: Business, words: str) -> ClientQuerySet:
-        """The business's clients whose name, number or email holds words that begin so, in any order."""
-        if not any(c.isalpha() for c in words):
-            digits = "".join(c for c in words if c.isdigit())
-            terms = [digits[1:] if len(digits) == 11 and digits[0] == "1" else digits]
-        else:
-            terms = words_in(words)
-        if not any(terms):
-            return self.none()
-        return self.filter(business=business, search=beginning_with(business.id, terms))
-
     def by_name(self) -> ClientQuerySet:
         """In the order of the Clients page; people without a name come last."""
         return self.order_by("sort_name", "id")

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from parley.businesses.access import MemberRequest, for_members
 from parley.businesses.models import Business, Member
 from parley.clients.models import Client
+from parley.clients.search import MORE_PEOPLE, people
 from parley.inbox.composer import way_of_texts
 from parley.messaging.models import Message
 from parley.messaging.sending import LONGEST_SUBJECT, LONGEST_TEXT, CannotSend, check, send, why_no_texts
@@ -47,11 +48,9 @@ class Letter:
     client_key: uuid.UUID
 
 
-def contacts(business: Business, q: str) -> list[Contact]:
-    """Those whose name, number or email matches `q`; without it, whom one spoke with last, then everybody by name."""
+def contacts(business: Business) -> list[Contact]:
+    """Whom one spoke with last, then everybody by name."""
     clients = business.clients.all().by_name()  # type: ignore[attr-defined]
-    if q:
-        return [Contact(client) for client in clients.matching(business, q)[:OFFERED]]
     recent = business.conversations.open().for_list()[:OFFERED]  # type: ignore[attr-defined]
     offered = {
         c.client_id: Contact(c.client, c.last_message if c.last_message and c.last_message.inbound else None)
@@ -73,7 +72,16 @@ def send_message(request: MemberRequest) -> HttpResponse:
             return redirect("send_message_to", uuid.UUID(chosen))
         except ValueError:
             problem = "Choose who it is for."
-    context = {"q": q, "contacts": contacts(request.member.business, q), "chosen": chosen, "problem": problem}
+    found = people(request.member.business, q, OFFERED) if q else None
+    context = {
+        "q": q,
+        "contacts": [Contact(client) for client in found.clients]
+        if found
+        else contacts(request.member.business),
+        "note": MORE_PEOPLE if found and found.more else "",
+        "chosen": chosen,
+        "problem": problem,
+    }
     if request.headers.get("HX-Target") == "div#contacts":
         return render(request, "inbox/send_message/_contacts.html", context)
     return render_sheet(request, "inbox/send_message/contact.html", context, status=422 if problem else 200)
