@@ -11,6 +11,7 @@ from django.shortcuts import render
 from parley.businesses.access import MemberRequest, for_members
 from parley.businesses.models import Business
 from parley.clients.models import Client, ClientQuerySet
+from parley.clients.search import people
 
 OFFERED = 6
 
@@ -41,8 +42,10 @@ class Picker:
     @property
     def offered(self) -> list[Client]:
         """Those whose name, number or email matches, else the first by name."""
+        if self.q:
+            return people(self.business, self.q, OFFERED).clients
         everybody: ClientQuerySet = self.business.clients.all()  # type: ignore[assignment]
-        return list((everybody.matching(self.business, self.q) if self.q else everybody).by_name()[:OFFERED])
+        return list(everybody.by_name()[:OFFERED])
 
 
 @for_members
