@@ -196,7 +196,7 @@ def _edit(
 ) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
-            asking.edit(asked, **form.facts)
+            asked = asking.edit(asked, **form.facts)
         except asking.NotOpen:
             return _done(request, asked, PAID_BEFORE, sign="alert")
         return _done(request, asked, "Saved")
@@ -217,6 +217,8 @@ def payment_paid(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
             return _done(request, asked, PAID_BEFORE, sign="alert")
         asking.pay(asked, how=form.words, silent=not form.cleaned_data["receipt"])
         return _done(request, asked, f"{asked.sum} from {asked.client.calls}, marked as paid")
+    if asked.status != PaymentRequest.Status.OPEN:
+        return redirect(*_where(asked))
     context = {"place": "payments", "asked": asked, "look": look_of(asked), "form": form}
     return render_sheet(request, "payments/paid.html", context, status=422 if form.errors else 200)
 
@@ -243,6 +245,8 @@ def _cancel(request: MemberRequest, asked: PaymentRequest | Estimate) -> HttpRes
         return _done(
             request, asked, "Estimate taken back" if isinstance(asked, Estimate) else "Request cancelled"
         )
+    if asked.status != "open":
+        return redirect(*_where(asked))
     return render_sheet(
         request, "payments/cancel.html", {"place": "payments", "asked": asked, "look": look_of(asked)}
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from parley.payments import asking
 from parley.payments.models import Estimate, PaymentRequest
 from tests.browser import Visit, assert_accessible
 from tests.people import House
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.browser
 def test_asking_viewing_and_paying(visit: Visit, juniper: House) -> None:
     juniper.text(juniper.client(), "Hello")
     juniper.client("Daniel", "Reyes", "+15035550131")
-    page = visit("/payments", juniper.owner.user)
+    page = visit("/payments", juniper.owner.user, permissions=["clipboard-read", "clipboard-write"])
     expect(page.get_by_role("heading", name="Nothing to wait for")).to_be_visible()
     assert_accessible(page)
     page.keyboard.press("p")
@@ -52,6 +53,9 @@ def test_asking_viewing_and_paying(visit: Visit, juniper: House) -> None:
     sheet = page.get_by_role("dialog", name="Payment request")
     expect(sheet).to_contain_text("Maya opened the page")
     assert_accessible(page)
+    sheet.get_by_role("button", name="Copy link").click()
+    expect(sheet.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == request.address
     sheet.get_by_role("link", name="Mark as paid").click()
     paid = page.get_by_role("dialog", name="Mark as paid")
     paid.get_by_label("Card").check()
@@ -74,6 +78,13 @@ def test_an_estimate_is_accepted(visit: Visit, juniper: House) -> None:
     form.get_by_role("button", name="Send estimate").click()
     expect(page.locator(".payment-row")).to_contain_text("$860.00")
     estimate = Estimate.objects.get(client=luis)
+    # One that they declined on the telephone.
+    other = asking.offer(juniper.business, luis, title="Trial", cents=9000)
+    page.locator(".payment-row").filter(has_text="Trial").click()
+    page.get_by_role("button", name="Mark declined").click()
+    expect(page.locator(".payment-row")).to_have_count(1)
+    other.refresh_from_db()
+    assert other.status == "declined"
     client = visit(estimate.page, theme="dark")
     assert_accessible(client)
     client.get_by_role("button", name="Accept").click()
