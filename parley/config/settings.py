@@ -164,7 +164,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 # A stranger's address gets no mail from us, whoever types it in.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 # Invitations are letters to strangers in Parley's name.
-ACCOUNT_RATE_LIMITS = {"invite": "30/h/user", "sign_up_business": "10/h/user"}
+ACCOUNT_RATE_LIMITS = {"invite": "30/h/user", "sign_up_business": "10/h/user", "client_page": "30/m/key"}
 # allauth counts in the cache; several web processes must count together, so the cache is a table.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")

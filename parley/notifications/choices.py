@@ -40,6 +40,11 @@ KINDS = (
         "Who wrote it is told, or everybody if nobody did.",
     ),
     Kind(
+        Notification.Kind.PAYMENT,
+        "A client pays or answers an estimate",
+        "When an estimate is accepted or declined, and when another system tells that a client has paid.",
+    ),
+    Kind(
         Notification.Kind.NUMBER,
         "News of your number and registration",
         "When carriers have looked at it, and when your number can text.",
