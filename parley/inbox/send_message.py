@@ -19,6 +19,8 @@ from parley.clients.search import MORE_PEOPLE, people
 from parley.inbox.composer import way_of_texts
 from parley.messaging.models import Message
 from parley.messaging.sending import LONGEST_SUBJECT, LONGEST_TEXT, CannotSend, check, send, why_no_texts
+from parley.payments.models import PaymentRequest
+from parley.payments.words import reminder
 from parley.ui.dialogs import in_dialog, render_sheet
 
 OFFERED = 20
@@ -91,6 +93,7 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     """Step 2: subject, message, and which way it goes.
 
     What was typed comes back with every refusal. `client_key` makes a second press of the same button one message.
+    `remind` is a payment request of theirs: the message begins with a reminder of it.
     """
     client = get_object_or_404(request.member.business.clients, pk=id)
     way = way_of_texts(request.member, client)
@@ -99,7 +102,7 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     post = request.POST
     typed = Letter(
         post.get("subject", ""),
-        post.get("body", ""),
+        post.get("body", "") or _reminder(request, client),
         post.get("channel", usual),
         _key(post.get("client_key")),
     )
@@ -126,6 +129,19 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         "longest_subject": LONGEST_SUBJECT,
     }
     return render_sheet(request, "inbox/send_message/letter.html", context, status=422 if problem else 200)
+
+
+def _reminder(request: MemberRequest, client: Client) -> str:
+    """The words to remind of the payment request `remind`, where the sheet opens for that."""
+    if request.method != "GET" or "remind" not in request.GET:
+        return ""
+    asked = get_object_or_404(
+        request.member.business.paymentrequests.select_related("business", "client"),
+        pk=_key(request.GET["remind"]),
+        client=client,
+        status=PaymentRequest.Status.OPEN,
+    )
+    return reminder(asked)
 
 
 def _no_email(member: Member, client: Client) -> str:

@@ -16,6 +16,7 @@ from parley.businesses.demo import BEGINNER, OWNER
 from parley.businesses.models import Business, Member, User
 from parley.clients.models import Client, Consent, Handset
 from parley.inbox.sample import people, stories
+from parley.inbox.sample.bills import use_bills
 from parley.inbox.sample.texts import use_texts
 from parley.messaging.models import Conversation, Lane, Message
 from parley.notifications.models import Notification
@@ -35,6 +36,7 @@ def load() -> Business:
         existing = Business.objects.filter(name=people.BUSINESS, members__user__email=OWNER).first()
         business = existing or _Loader().run()
         _registration(business)
+        use_bills(business)
         return business
 
 

@@ -43,6 +43,11 @@ document.addEventListener("htmx:after:swap", (e) => {
   else for (const radio of document.querySelectorAll("#contacts input[type=radio]")) radio.checked ||= radio.value === picked;
 });
 
+/* In a form that has more to fill in, Enter in the search for a client looks for one; it does not send the form. */
+document.addEventListener("keydown", (e) => {
+  if (e.key === "Enter" && e.target.id === "pick-q") e.preventDefault();
+});
+
 /* The session may have ended: its sign-in page belongs in the window, not in the dialog. */
 document.addEventListener("htmx:before:swap", (e) => {
   const { ctx } = e.detail, { raw } = ctx.response ?? {};
