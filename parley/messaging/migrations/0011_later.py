@@ -13,7 +13,7 @@ NO_LONGER = "DROP TRIGGER waits ON messaging_outbox; DROP FUNCTION messaging_wai
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0009_inbox_words_apart")]
+    dependencies = [("messaging", "0010_only_what_has_a_key")]
 
     operations = [
         migrations.AddField(
