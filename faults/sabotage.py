@@ -50,6 +50,7 @@ class Guard:
 
 DELIVERY, OUTCOMES, DOUBT = (f"parley/messaging/{name}.py" for name in ("delivery", "outcomes", "doubt"))
 JOURNAL, INTAKE = "parley/messaging/journal.py", "parley/messaging/intake.py"
+BACKFILL = "parley/messaging/backfill.py"
 HOOKS, REVOKING, LEDGER = (
     "parley/messaging/hooks.py",
     "parley/messaging/revoking.py",
@@ -163,6 +164,21 @@ GUARDS: Sequence[Guard] = [
         "OR (o.priority = 2 AND coalesce(h.marketing, '') <> 'agreed')",
         "",
         "tests/messaging/test_revoking.py::test_the_claim_asks_whether_marketing_is_still_agreed",
+    ),
+    Guard(
+        "R6: an opt-out that the carrier's log shows is obeyed with its row",
+        BACKFILL,
+        "await revoking.obey(db, [one for one in said if one is not None], changes, wait=patience.under_way)",
+        "pass",
+        "tests/messaging/test_backfill.py::test_what_no_webhook_brought_is_found_once",
+    ),
+    Guard(
+        "R6: and it waits for what is under way, too",
+        BACKFILL,
+        "changes, wait=patience.under_way)",
+        "changes, wait=None)",
+        "tests/messaging/test_backfill.py::"
+        "test_an_opt_out_in_a_log_waits_for_a_text_that_is_being_handed_over",
     ),
     Guard(
         "while nobody knows whether they opted out, automatic texts wait",
