@@ -23,7 +23,7 @@ import time
 import urllib.error
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ class Load:
         self.answers: Counter[str] = Counter()
         self.written = 0
         self.broken: list[str] = []
-        self._clients = [house.client(f"C{n}", phone=f"+1503{5550100 + n}") for n in range(CLIENTS)]
+        count = min(CLIENTS, texts)
+        self._clients = [house.client(f"C{n}", phone=f"+1503{5550100 + n}") for n in range(count)]
         self._lock = threading.Lock()
         self._threads = [
             threading.Thread(target=self._work, args=(take, n, 4 if take == self._come else 2))
@@ -87,7 +88,10 @@ class Load:
         from tests.messaging.signed import post, text_form
 
         form = text_form(
-            self.world, f"+1415{5550100 + n % CLIENTS}", self.house.number.number, f"Inbound number {n}"
+            self.world,
+            f"+1415{5550100 + n % len(self._clients)}",
+            self.house.number.number,
+            f"Inbound number {n}",
         )
         while True:
             try:
@@ -111,7 +115,7 @@ class Load:
             try:
                 send(
                     self.house.owner,
-                    self._clients[n % CLIENTS],
+                    self._clients[n % len(self._clients)],
                     channel="sms",
                     body=f"Text number {n}",
                     client_key=key,
@@ -123,6 +127,27 @@ class Load:
             with self._lock:
                 self.written += 1
             return
+
+
+class Sessions:
+    """A server that may not be killed, for others use it: what Parley sees of its death is the end of its sessions."""
+
+    def kill(self) -> None:
+        """All sessions of this database but this one."""
+        self._end("")
+
+    def kill_one(self) -> None:
+        self._end("ORDER BY random() LIMIT 1")
+
+    @staticmethod
+    def _end(some: str) -> None:
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                f"WHERE datname = current_database() AND pid <> pg_backend_pid() {some}"
+            )
 
 
 class Database:
@@ -174,7 +199,17 @@ def moments(total: int, kills: int) -> Iterator[tuple[int, bool]]:
         yield total * n // (2 * kills), bool(n % 2)
 
 
-def run(world: Any, house: Any, database: Database, *, texts: int, kills: int) -> dict[str, Any]:
+def run(
+    world: Any,
+    house: Any,
+    database: Database | Sessions,
+    *,
+    texts: int,
+    kills: int,
+    workers: Sequence[str] = WORKERS,
+    pages: int = 100,
+) -> dict[str, Any]:
+    """Let `texts` come and as many leave while the database dies `kills` times; judge when all has settled."""
     from parley.messaging.models import CarrierEvent, Message
     from tests.waiting import until
 
@@ -185,7 +220,7 @@ def run(world: Any, house: Any, database: Database, *, texts: int, kills: int) -
 
     def supervise() -> None:
         nonlocal restarts
-        for name in WORKERS:
+        for name in workers:
             if not world.running(name):
                 restarts += 1
                 world.start(name)
@@ -207,7 +242,7 @@ def run(world: Any, house: Any, database: Database, *, texts: int, kills: int) -
         # What came while the database was away comes in from the journal; what is missing then is lost.
         until(lambda: load.answered.keys() <= kept(), 60)
     until(lambda: not CarrierEvent.objects.filter(done_at=None).exists(), 60, what="events read")
-    seen = judge(world, house)
+    seen = judge(world, house, pages=pages)
     events = kept()
     came = list(Message.objects.filter(direction="in").values_list("carrier_id", "body"))
     read = dict(came)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import shutil
 import subprocess
@@ -25,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.ground import machine  # noqa: E402
+from faults.judge import tell  # noqa: E402
 
 LONGEST = 300
 # pytest's exit code for "tests ran, and some failed": any other is no proof.
@@ -554,22 +553,7 @@ def main() -> None:
             print(f"{'red  ' if code else 'GREEN'} {guard.name}", file=sys.stderr, flush=True)
             if code == 0:
                 unnoticed.append(guard.name)
-    print(
-        json.dumps(
-            {
-                "fault": "sabotage",
-                "tried": len(guards),
-                "lost": 0,
-                "duplicated": 0,
-                "let_in": len(unnoticed),
-                "misshown": 0,
-                "unnoticed": unnoticed,
-                "secs": round(time.monotonic() - began, 1),
-                "machine": machine(),
-            }
-        )
-    )
-    sys.exit(1 if unnoticed else 0)
+    tell("sabotage", {"tried": len(guards), "let_in": len(unnoticed)}, began, unnoticed=unnoticed)
 
 
 if __name__ == "__main__":
