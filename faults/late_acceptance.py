@@ -52,7 +52,10 @@ def curve(
         # An answer, or the end of our patience with it: the carrier has every request, under this weather.
         begun = Attempt.objects.filter(message__body__startswith=f"{delay} ")
         until(
-            lambda: begun.exclude(state__in=["sending", "not_sent"]).values("message_id").distinct().count() == texts,  # noqa: B023
+            lambda: (
+                begun.exclude(state__in=["sending", "not_sent"]).values("message_id").distinct().count()
+                == texts
+            ),  # noqa: B023
             60,
             what=f"the texts taken after {delay} s begun",
         )
