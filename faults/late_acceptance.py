@@ -50,12 +50,10 @@ def curve(
             client = house.client(f"C{n}", phone=f"+1503{2000000 + 10_000 * place + n}")
             send(house.owner, client, channel="sms", body=f"{delay} {n}")
         # An answer, or the end of our patience with it: the carrier has every request, under this weather.
-        begun = Attempt.objects.filter(message__body__startswith=f"{delay} ")
+        ours = Attempt.objects.filter(message__body__startswith=f"{delay} ")
+        begun = ours.exclude(state__in=["sending", "not_sent"]).values("message_id").distinct()
         until(
-            lambda: (
-                begun.exclude(state__in=["sending", "not_sent"]).values("message_id").distinct().count()
-                == texts
-            ),  # noqa: B023
+            lambda: begun.count() == texts,  # noqa: B023
             60,
             what=f"the texts taken after {delay} s begun",
         )
