@@ -40,6 +40,7 @@ RUNS = (
     Run("faults/disk_full.py", {"events": 400}),
     Run("faults/forged.py", {"forged": 5_000, "replayed": 1_000}),
     Run("faults/restore.py", {"texts": 500}),
+    Run("faults/upgrade.py"),
     Run("faults/stops.py", {"texts": 2_000, "stops": 300, "unheard": 100}),
     Run("faults/answers.py", {"times": 100}, seeded=False),
     Run("faults/late_acceptance.py", {"texts": 100}),
@@ -60,6 +61,17 @@ def commands(seeds: int, quick: bool) -> Iterator[list[str]]:
             yield [run.file, *run.words, *given, *([f"--seed={seed}"] if run.seeded else [])]
 
 
+def ran(command: Sequence[str]) -> tuple[int, str, str]:
+    """Its exit code and what it printed. One that takes too long has failed, and the others still run."""
+    try:
+        done = subprocess.run(
+            [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:
+        return 1, "", f"not done after {LONGEST} s"
+    return done.returncode, done.stdout, done.stderr
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -70,20 +82,16 @@ def main() -> None:
     failed = False
     print(("{:<16}" + "{:>11}" * (len(COLUMNS) - 1)).format(*COLUMNS), flush=True)
     for command in commands(wish.seeds, wish.quick):
-        done = subprocess.run(
-            [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=LONGEST
-        )
-        said = done.stdout.strip().rpartition("\n")[2]
+        code, printed, complaint = ran(command)
+        said = printed.strip().rpartition("\n")[2]
         line = json.loads(said) if said.startswith("{") else {}
         # A bench that judges itself: right or wrong.
         line.setdefault("fault", line.get("bench", Path(command[0]).stem))
         cells = [str(line.get(name, "")) for name in COLUMNS]
         print(f"{cells[0]:<16}" + "".join(f"{cell:>11}" for cell in cells[1:]), flush=True)
-        if done.returncode or any(line.get(name) for name in COUNTS):
+        if code or any(line.get(name) for name in COUNTS):
             failed = True
-            print(
-                f"  failed: {' '.join(command)}\n{said}\n{done.stderr[-2000:]}", file=sys.stderr, flush=True
-            )
+            print(f"  failed: {' '.join(command)}\n{said}\n{complaint[-2000:]}", file=sys.stderr, flush=True)
     sys.exit(1 if failed else 0)
 
 
