@@ -277,14 +277,15 @@ def upgrade(
     written = set(Message.objects.filter(direction="out").values_list("body", flat=True))
     seen = {name: out[name] + came[name] for name in COUNTS}
     seen["lost"] += sum(body not in written for body in flow.sent)
-    seen["misshown"] += flow.refused
     receipts = [call for row in world.truth(direction="outbound-api") for call in row["webhooks"]]
+    refused = sum(not 200 <= call[1] < 300 for call in receipts)
+    seen["misshown"] += flow.refused + refused
     return {
         "tried": sum(sum(kind.values()) for kind in flow.answers.values()),
         **seen,
         "answers": {kind: dict(count) for kind, count in flow.answers.items()},
         "receipts": len(receipts),
-        "receipts_refused": sum(not 200 <= call[1] < 300 for call in receipts),
+        "receipts_refused": refused,
         "migrations": migrations() - were,
     }
 
