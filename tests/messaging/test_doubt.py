@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from parley.messaging import doubt, outcomes
 from parley.messaging.delivery import claim
 from parley.messaging.doubt import Doubts
 from parley.messaging.line import Line
-from parley.messaging.models import Attempt, Message
+from parley.messaging.models import Attempt, Message, Outbox
 from parley.messaging.outcomes import Outcome
 from parley.messaging.patience import Patience
 from parley.messaging.sending import send
+from parley.quota.models import Balance
 from tests.people import House
 from tests.waiting import until
 from tests.world import World
@@ -117,6 +119,51 @@ async def test_a_log_that_does_not_answer_proves_nothing(web: World, line: Line,
     await sync_to_async(web.weather)(list_fails=0.0)
     assert await look() == ("absent", 1, "queued")
     await carrier.close()
+
+
+# Kind, how old (minutes), which try, whether it confirms an opt-out; and whether it is sent again by itself.
+AFTER_ABSENCE = [
+    ("direct", 9, 1, False, True),
+    # Their talk has gone on: whoever wrote it decides.
+    ("direct", 11, 1, False, False),
+    ("transactional", 30, 2, False, True),
+    ("transactional", 0, 3, False, False),
+    # The law allows one that says "you are out", and marketing is not worth a doubt.
+    ("transactional", 0, 1, True, False),
+    ("marketing", 0, 1, False, False),
+]
+
+
+async def test_what_follows_proved_absence(line: Line, juniper: House) -> None:
+    """By its kind a text is sent again by itself, or shown as failed and not paid for."""
+    doubts = Doubts({}, Patience(1.0))
+    for n, (kind, minutes, tries, confirms, sent_again) in enumerate(AFTER_ABSENCE):
+        case = f"{kind}, {minutes} min, try {tries}"
+        client = await sync_to_async(juniper.client)(phone=f"+1503555010{n}")
+        text = await sync_to_async(send)(juniper.owner, client, channel="sms", body="See you at 2:45!")
+        paid = (await Balance.objects.aget()).left
+        [claimed] = await line.run(lambda db: claim(db, room=1, carriers=["twilio"], lease=60))
+        await outcomes.record(line, [Outcome(claimed.attempt_id, "unknown")], Patience(1.0))
+        await Attempt.objects.filter(pk=claimed.attempt_id).aupdate(
+            try_number=tries, checks=1, check_at=timezone.now()
+        )
+        await Message.objects.filter(pk=text.pk).aupdate(
+            kind=kind,
+            at=timezone.now() - timedelta(minutes=minutes),
+            why={"confirms": True} if confirms else {},
+        )
+        [attempt] = await line.run(lambda db: doubt._take(db, 60.0))
+        await line.run(lambda db, attempt=attempt: doubts._settle(db, attempt, []))  # type: ignore[misc]
+        await text.arefresh_from_db()
+        waits = [(row.priority, row.tries) async for row in Outbox.objects.all()]
+        left = (await Balance.objects.aget()).left
+        if sent_again:
+            place = {"direct": 0, "transactional": 1}[kind]
+            assert (text.state, waits, left) == ("queued", [(place, tries)], paid), case
+        else:
+            assert (text.state, waits, left) == ("failed", [], paid + 1), case
+            assert "never reached the carrier" in text.reason, case
+        await Outbox.objects.all().adelete()
 
 
 def test_while_the_carrier_is_down_texts_wait_and_say_so(world: World, juniper: House) -> None:
