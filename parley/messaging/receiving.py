@@ -68,6 +68,7 @@ READ = """
     WHERE shard = ANY(%s) AND done_at IS NULL AND trouble = ''
     ORDER BY id LIMIT %s
 """
+SET_ASIDE = "UPDATE messaging_carrierevent SET trouble = %s WHERE id = %s"
 
 
 class Unreadable(Exception):
@@ -156,33 +157,41 @@ class Receiving:
             return read
 
     async def _one(self, db: Db) -> int:
+        events = await _take(db, 1)
+        if not events:
+            return 0
         try:
             async with db.transaction():
-                return await read_events(db, self.carriers, self.patience, 1)
+                await _deal_with(db, events, self.carriers, self.patience)
         except (psycopg.OperationalError, psycopg.InterfaceError):
             raise
         except Exception as error:
             trouble = str(error) if isinstance(error, Unreadable) else type(error).__name__
-            await db.execute(
-                """
-                UPDATE messaging_carrierevent SET trouble = %s WHERE id = (
-                    SELECT id FROM messaging_carrierevent WHERE done_at IS NULL AND trouble = ''
-                    AND shard = ANY(%s) ORDER BY id LIMIT 1)
-                """,
-                [trouble[:200], list(range(SHARDS))],
-            )
+            # This one: older ones wait in shards that others are reading, and nothing is wrong with them.
+            await db.execute(SET_ASIDE, [trouble[:200], events[0].id])
             log.error("an event could not be read and is set aside: %s", trouble)
-            return 1
+        return 1
 
 
 async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patience, most: int) -> int:
     """Read up to `most` events of shards that nobody else is reading. Returns how many were read."""
+    events = await _take(db, most)
+    if events:
+        await _deal_with(db, events, carriers, patience)
+    return len(events)
+
+
+async def _take(db: Db, most: int) -> list[Any]:
+    """Events of shards that are this transaction's alone from now on."""
     shards = [row.s for row in await (await db.execute(TAKE_SHARDS)).fetchall()]
     if not shards:
-        return 0
-    events = await (await db.execute(READ, [shards, most])).fetchall()
-    if not events:
-        return 0
+        return []
+    return await (await db.execute(READ, [shards, most])).fetchall()
+
+
+async def _deal_with(
+    db: Db, events: Sequence[Any], carriers: Mapping[str, Carrier], patience: Patience
+) -> None:
     texts: list[Arrived] = []
     facts: list[Fact] = []
     fact_events: dict[str, list[int]] = {}
@@ -219,7 +228,6 @@ async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patienc
         [columns.integers(orphans), columns.integers(event.id for event in events)],
     )
     await outcomes.tell(db, changes)
-    return len(events)
 
 
 async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: Patience) -> list[int]:
