@@ -174,7 +174,8 @@ class Database:
             for parent, title in [_seen(status)]
             if parent == self._postmaster and b"[local]" in title
         ]
-        if servants:
+        # One may end by itself meanwhile.
+        with contextlib.suppress(ProcessLookupError, IndexError):
             os.kill(self._dice.choice(servants), signal.SIGKILL)
 
     def stop(self) -> None:
