@@ -50,6 +50,7 @@ class Load:
         count = min(CLIENTS, texts)
         self._clients = [house.client(f"C{n}", phone=f"+1503{5550100 + n}") for n in range(count)]
         self._lock = threading.Lock()
+        self._enough = threading.Event()
         self._threads = [
             threading.Thread(target=self._work, args=(take, n, 4 if take == self._come else 2))
             for take, count in ((self._come, 4), (self._leave, 2))
@@ -61,7 +62,10 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *failure: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *failure: object) -> None:
+        if kind is not None:
+            # The database does not come back.
+            self._enough.set()
         for thread in self._threads:
             thread.join()
 
@@ -78,7 +82,8 @@ class Load:
 
         try:
             for n in range(first, self.texts, step):
-                act(n)
+                if not self._enough.is_set():
+                    act(n)
         except Exception as error:
             self.broken.append(f"{type(error).__name__}: {error}")
         finally:
@@ -93,7 +98,7 @@ class Load:
             self.house.number.number,
             f"Inbound number {n}",
         )
-        while True:
+        while not self._enough.is_set():
             try:
                 status = str(post(self.world, "/hooks/twilio/text", form))
             except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
@@ -111,7 +116,7 @@ class Load:
         from parley.messaging.sending import send
 
         key = uuid.uuid4()
-        while True:
+        while not self._enough.is_set():
             try:
                 send(
                     self.house.owner,

@@ -458,6 +458,14 @@ GUARDS: Sequence[Guard] = [
         "test_nothing_is_lost_and_nothing_sent_wrongly_while_the_database_is_away",
     ),
     Guard(
+        "a killed database comes back though one of its servants did not notice",
+        "parley/config/embedded_postgres.py",
+        "self._end_servants()",
+        "pass",
+        "tests/house/test_embedded_postgres.py::"
+        "test_a_servant_that_does_not_notice_its_postmasters_death_is_no_obstacle",
+    ),
+    Guard(
         "of events only the one that cannot be read is set aside",
         "parley/messaging/receiving.py",
         "[trouble[:200], events[0].id]",
