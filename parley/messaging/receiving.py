@@ -92,6 +92,7 @@ KNOWN_CLIENTS = """
         ON c.business_id = w.business_id AND c.phone = w.phone AND c.phone <> ''
     LEFT JOIN messaging_conversation v ON v.client_id = c.id
 """
+SET_ASIDE = "UPDATE messaging_carrierevent SET trouble = %s WHERE id = %s"
 
 
 class Unreadable(Exception):
@@ -229,23 +230,20 @@ class Receiving:
             return read
 
     async def _one(self, db: Db) -> int:
+        events = await _take(db, 1, Pace())
+        if not events:
+            return 0
         try:
             async with db.transaction():
-                return await read_events(db, self.carriers, self.patience, 1)
+                await _deal_with(db, events, self.carriers, self.patience)
         except (psycopg.OperationalError, psycopg.InterfaceError):
             raise
         except Exception as error:
             trouble = str(error) if isinstance(error, Unreadable) else type(error).__name__
-            await db.execute(
-                """
-                UPDATE messaging_carrierevent SET trouble = %s WHERE id = (
-                    SELECT id FROM messaging_carrierevent WHERE done_at IS NULL AND trouble = ''
-                    AND shard = ANY(%s) ORDER BY id LIMIT 1)
-                """,
-                [trouble[:200], list(range(SHARDS))],
-            )
+            # This one: older ones wait in shards that others are reading, and nothing is wrong with them.
+            await db.execute(SET_ASIDE, [trouble[:200], events[0].id])
             log.error("an event could not be read and is set aside: %s", trouble)
-            return 1
+        return 1
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
@@ -269,17 +267,30 @@ async def read_events(
     """Read up to `most` events of shards that nobody else is reading. Returns how many were read."""
     pace = pace or Pace()
     pace.late = False
-    shards = [row.s for row in await (await db.execute(TAKE_SHARDS, [pace.shards])).fetchall()]
-    if not shards:
+    events = await _take(db, most, pace)
+    if events is None:
         pace.shards = SHARDS
         return 0
-    events = await (await db.execute(READ, {"shards": shards, "most": most})).fetchall()
     pace.late = any(event.waited for event in events)
     pace.shards = (
         max(FEWEST_SHARDS, pace.shards // 2) if len(events) >= MUCH else min(SHARDS, 2 * pace.shards)
     )
-    if not events:
-        return 0
+    if events:
+        await _deal_with(db, events, carriers, patience)
+    return len(events)
+
+
+async def _take(db: Db, most: int, pace: Pace) -> list[Any] | None:
+    """Events of shards that are this transaction's alone from now on; None if no shard was to be had."""
+    shards = [row.s for row in await (await db.execute(TAKE_SHARDS, [pace.shards])).fetchall()]
+    if not shards:
+        return None
+    return await (await db.execute(READ, {"shards": shards, "most": most})).fetchall()
+
+
+async def _deal_with(
+    db: Db, events: Sequence[Any], carriers: Mapping[str, Carrier], patience: Patience
+) -> None:
     texts: list[Arrived] = []
     facts: list[Fact] = []
     fact_events: dict[str, list[int]] = {}
@@ -316,7 +327,6 @@ async def read_events(
         [columns.integers(orphans), columns.integers(event.id for event in events)],
     )
     await outcomes.tell(db, changes)
-    return len(events)
 
 
 async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: Patience) -> list[int]:

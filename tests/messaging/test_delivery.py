@@ -195,6 +195,15 @@ async def test_direct_texts_go_ahead_of_others(juniper: House, line: Line) -> No
     assert [text.body for text in await take(line)] == ["Text 1", "Text 2", "Text 0"]
 
 
+async def test_what_is_queued_no_more_is_not_begun(juniper: House, line: Line) -> None:
+    """Whatever left its row in the outbox."""
+    await sync_to_async(write)(juniper, *many(2))
+    await Message.objects.filter(body="Text 0").aupdate(state="canceled")
+    assert [text.body for text in await take(line)] == ["Text 1"]
+    assert (await states())["Text 0"] == "canceled"
+    assert not await Outbox.objects.aexists()
+
+
 async def test_a_paused_number_and_a_carrier_that_is_not_ours_wait(juniper: House, line: Line) -> None:
     await sync_to_async(write)(juniper, *many(1))
     assert await line.run(lambda db: claim(db, room=9, carriers=["telnyx"], lease=60)) == []
