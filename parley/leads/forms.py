@@ -19,7 +19,7 @@ from parley.leads.writing_in import Written
 from parley.sms import numbers
 
 # A person needs longer than this (seconds) to fill in a form; programs do not.
-SOONEST = 2.0
+SOONEST = 2
 # And leaves a page open no longer than this.
 LATEST = 24 * 60 * 60
 LONGEST_MESSAGE = 2000
