@@ -36,8 +36,9 @@ WARM_UP = 5
 # In a third of all messages; in one of a thousand; in one of twenty messages of every business but the two measured;
 # in five of each of the two; in none.
 COMMON, BETWEEN, NEIGHBOURS, RARE, NOBODYS = "appointment", "mezzanine", "backhoe", "gazebo", "zyzzyva"
-# The first name of one in eight clients; and what everybody's email begins with, which fills a page of Small's too.
-MARIA, EVERYBODY = "Maria", "c"
+# The first name of one in eight clients; what everybody's number begins with, which fills a page of Small's too; and
+# what everybody's email begins with, and words in many messages.
+MARIA, EVERYBODY, EVERYTHING = "Maria", "2", "c"
 # fmt: off
 FIRST = [
     "Maria", "James", "Anna", "John", "Linda", "Robert", "Nora", "David", "Elena", "Michael", "Sofia",
@@ -429,7 +430,11 @@ def _search_client(field: str, address: str = "/inbox", small: str = "") -> Make
         if small and owner.business.name == "Small":
             return [Page(f"{address}?q={small}", "", {})]
         pages = []
-        for conversation in _open(owner).select_related("client").order_by("-last_at")[20:30]:
+        recent = _open(owner).select_related("client").order_by("-last_at")
+        if field == "first":
+            # The names that no message holds by chance.
+            recent = recent.filter(client__first_name__in=FIRST)
+        for conversation in recent[20:30]:
             client = conversation.client
             typed = {
                 "first": client.first_name,
@@ -459,14 +464,14 @@ PAGES: dict[str, Makes] = {
     "send to first name": _search(MARIA, "<b>", "/send-message", small=EVERYBODY),
     "search first name": _search_client("first", small=EVERYBODY),
     "search last name": _search_client("last", small=EVERYBODY),
-    "search phone": _search_client("phone"),
-    "search area code": _search("2", "People", small=EVERYBODY),
-    "search one letter": _search("a", "People", small=EVERYBODY),
-    "search everybody": _search(EVERYBODY, "People"),
+    "search phone": _search_client("phone", small=EVERYBODY),
+    "search area code": _search(EVERYBODY, "People"),
+    "search one letter": _search("a", "People", small=EVERYTHING),
+    "search everything": _search(EVERYTHING, "People"),
     "search whole name": _search_client("whole"),
     "search common": _search(COMMON),
     "search common pair": _search(f"{COMMON} your"),
-    "search between": _search(BETWEEN, ""),
+    "search between": _search(BETWEEN, "In messages", small=COMMON),
     "search rare": _search(RARE),
     "search neighbours’": _search(NEIGHBOURS, "Nothing found"),
     "search nobody’s": _search(NOBODYS, "Nothing found"),

@@ -154,6 +154,7 @@ def told_elsewhere(
     ends_at: datetime,
     with_name: str = "",
     location: str = "",
+    service: Service | None = None,
     instead_of: str = "",
 ) -> Appointment:
     """Follow what another system says of an appointment of its own, in whatever order its words come.
@@ -163,15 +164,24 @@ def told_elsewhere(
     told under a former name comes too late.
     """
     known = _of(business, elsewhere.source, elsewhere.id)
+    former = _of(business, elsewhere.source, instead_of) if instead_of else None
+    if known is not None and former is not None and known.pk != former.pk:
+        known = _one_of_both(former, known)
+    if known is not None and former is None and instead_of:
+        # What comes under that name, comes too late.
+        known.source_before = [*known.source_before, instead_of]
+        known.save(update_fields=["source_before"])
     if known is not None and known.source_id != elsewhere.id:
         return known
-    if known is None and instead_of and (known := _of(business, elsewhere.source, instead_of)):
+    if known is None and former is not None:
+        known = former
         known.source_before = [*known.source_before, known.source_id]
         known.source_id = elsewhere.id
     if known is None:
         appointment = Appointment(
             business=business,
             client=client,
+            service=service,
             title=title,
             with_name=with_name,
             location=location,
@@ -206,6 +216,7 @@ def told_elsewhere(
     known.source_at, known.title, known.status = elsewhere.at, title, status
     known.starts_at, known.ends_at = starts_at, ends_at
     known.with_name, known.location = with_name or known.with_name, location or known.location
+    known.service = service or known.service
     if moved:
         known.moves += 1
         known.confirmed_at = known.declined_at = None
@@ -219,6 +230,26 @@ def told_elsewhere(
         what = "moved"
     _tell(known, what, silent=known.starts_at <= timezone.now())
     return known
+
+
+def _one_of_both(former: Appointment, later: Appointment) -> Appointment:
+    """What came under two names before it was told that they are one; the client was told of either, or of both."""
+    if former.source_at and later.source_at and former.source_at > later.source_at:
+        former, later = later, former
+    names = [*former.source_before, former.source_id, *later.source_before]
+    if later.status == Status.CANCELLED and former.holds:
+        # It was cancelled before anybody heard of it under this name, and they know it under the other.
+        later.delete()
+        former.status, former.starts_at, former.ends_at = Status.CANCELLED, later.starts_at, later.ends_at
+        former.source_id, former.source_at, former.source_before = later.source_id, later.source_at, names
+        former.save()
+        _tell(former, "cancelled", silent=former.starts_at <= timezone.now())
+        return former
+    _tell(former, "cancelled", silent=True)
+    former.delete()
+    later.source_before = names
+    later.save()
+    return later
 
 
 def held(business: Business, id: uuid.UUID) -> Appointment:

@@ -1,9 +1,10 @@
 """Finding people: by words that begin so in their name, number or email. Every page that looks for people asks here.
 
 An index of words knows no order: all that it finds must be fetched before the first can be told, and thousands may
-share a first name. So it is asked only for what few bear, and no further than MOST; a few of the newest clients say
-which words those are. Whatever many bear is met soon by whoever reads people in the order of the screen: by name here,
-by their last message in the Inbox. So that is done for the others, as far as WALK, and the next page goes on there.
+share a first name. So it is asked only for what few bear, and no further than MOST; a few clients, from all the time of
+the business, say what that is. Whatever many bear is met soon by whoever reads people in the order of the screen: by
+name here, by their last message in the Inbox. So that is done for the others, as far as WALK, and the next page goes on
+there.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from parley.businesses.planned import row
 from parley.businesses.words import beginning_with, words_in
 from parley.clients.models import Client
 
-# The newest clients, who say what is common; a word that more of them bear than this is not asked of the index.
+# So many say what is common, taken from so many times of the business: a word that was common once may be none now.
+# What more of them bear than this is not asked of the index. A business that has no more clients asks it for any word.
 SAMPLE = 300
+PROBES = 12
 COMMON = 12
 # Fetched by the index at most.
 MOST = 300
@@ -26,7 +29,8 @@ MOST = 300
 WALK = 1_000
 
 NOBODY = uuid.UUID(int=0)
-MORE_PEOPLE = "More people match. Type more of the name, number or email."
+# Two sentences, each on a line of its own.
+MORE_PEOPLE = "More people match.\nType more of the name, number or email."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,33 @@ def candidates() -> str:
     return f"""
 WITH asked AS MATERIALIZED (
     SELECT to_tsquery('simple', %(all)s) AS words
+), few AS MATERIALIZED (
+    SELECT count(*) <= {SAMPLE} AS are FROM (
+        SELECT FROM clients_client WHERE business_id = %(business)s LIMIT {SAMPLE} + 1
+    ) counted
+), ends AS MATERIALIZED (
+    -- The ids of UUIDv7 begin with the milliseconds of writing.
+    SELECT ('x' || left(replace(min(id::text), '-', ''), 12))::bit(48)::bigint AS first,
+           ('x' || left(replace(max(id::text), '-', ''), 12))::bit(48)::bigint AS last
+    FROM (
+        (SELECT id FROM clients_client WHERE NOT (SELECT are FROM few)
+         AND business_id BETWEEN %(business)s AND %(business)s ORDER BY business_id, id LIMIT 1)
+        UNION ALL
+        (SELECT id FROM clients_client WHERE NOT (SELECT are FROM few)
+         AND business_id BETWEEN %(business)s AND %(business)s ORDER BY business_id DESC, id DESC LIMIT 1)
+    ) both_ends
 ), sample AS MATERIALIZED (
-    -- A range of `client_tenant`: of a large business PostgreSQL would else read everybody's newest, and throw away.
-    SELECT search FROM clients_client WHERE business_id BETWEEN %(business)s AND %(business)s
-    ORDER BY business_id DESC, id DESC LIMIT {SAMPLE}
+    -- Ranges of `client_tenant`: of a large business PostgreSQL would else read everybody's, and throw away.
+    SELECT search FROM ends, generate_series(1, {PROBES}) n, LATERAL (
+        SELECT search FROM clients_client
+        WHERE (business_id, id) <= (%(business)s,
+              rpad(lpad(to_hex(first + (last - first) * n / {PROBES}), 12, '0'), 32, 'f')::uuid)
+          AND business_id >= %(business)s
+        ORDER BY business_id DESC, id DESC LIMIT {SAMPLE // PROBES}
+    ) taken
 ), uncommon AS MATERIALIZED (
     SELECT to_tsquery('simple', string_agg(term, ' & ')) AS words FROM unnest(%(terms)s::text[]) term
-    WHERE (SELECT count(*) FROM sample) < {SAMPLE}
+    WHERE (SELECT are FROM few)
        OR (SELECT count(*) FROM sample WHERE search @@ to_tsquery('simple', term)) <= {COMMON}
 ), fetched AS MATERIALIZED (
     -- OFFSET 0: the index finds the rows, whatever the planner believes of the business.
@@ -84,7 +108,7 @@ def _by_name(page: int) -> str:
     Too many are read by name, from where what was typed stands to the end and then up to there; so all that begin so
     come first here too.
     """
-    return f"""{candidates()}, few AS MATERIALIZED (
+    return f"""{candidates()}, known AS MATERIALIZED (
     SELECT id FROM (
         SELECT id, sort_name, NOT starts_with(sort_name, %(name)s::text) AS later FROM indexed
     ) found
@@ -113,7 +137,7 @@ def _by_name(page: int) -> str:
 ), second_found AS MATERIALIZED (
     SELECT id FROM from_the_start WHERE search @@ (SELECT words FROM asked) LIMIT {page} + 1
 )
-SELECT ARRAY(TABLE few) || ARRAY(TABLE first_found) || ARRAY(TABLE second_found),
+SELECT ARRAY(TABLE known) || ARRAY(TABLE first_found) || ARRAY(TABLE second_found),
        -- Each is counted only if the page is not full, or all of it would be read for nothing.
        CASE WHEN NOT (SELECT are FROM too_many)
              OR (SELECT count(*) FROM first_found) + (SELECT count(*) FROM second_found) > {page} THEN NULL

@@ -44,23 +44,21 @@ FURTHER = 3_000
 
 def _by_last() -> str:
     return f"""{candidates()}, newest AS MATERIALIZED (
-    -- Each side from its own index, which has all that is asked here.
-    SELECT id, last_at FROM (
-        (SELECT id, last_at FROM messaging_conversation
+    -- Each side in the order of its own index.
+    SELECT id, client_id, last_at FROM (
+        (SELECT id, client_id, last_at FROM messaging_conversation
          WHERE (SELECT are FROM too_many) AND business_id = %(business)s AND closed_at IS NULL
          ORDER BY last_at DESC, id DESC LIMIT {WALK})
         UNION ALL
-        (SELECT id, last_at FROM messaging_conversation
+        (SELECT id, client_id, last_at FROM messaging_conversation
          WHERE (SELECT are FROM too_many) AND business_id = %(business)s AND closed_at IS NOT NULL
          ORDER BY last_at DESC, id DESC LIMIT {WALK})
     ) sides
     ORDER BY last_at DESC, id DESC LIMIT {WALK}
 ), among_newest AS MATERIALIZED (
     SELECT id, last_at FROM newest
-    WHERE (SELECT search @@ (SELECT words FROM asked) FROM clients_client
-           WHERE business_id = %(business)s AND id = (
-               SELECT client_id FROM messaging_conversation v
-               WHERE v.business_id = %(business)s AND v.id = newest.id))
+    WHERE (SELECT search @@ (SELECT words FROM asked) FROM clients_client c
+           WHERE c.business_id = %(business)s AND c.id = newest.client_id)
     LIMIT {PAGE} + 1
 ), named AS MATERIALIZED (
     SELECT id FROM (
@@ -129,7 +127,8 @@ WITH newest AS MATERIALIZED (
     -- Both ends of a range: two indexes are read for it and only what stands in both is fetched.
     SELECT id, conversation_id, at FROM (
         SELECT id, conversation_id, at, body FROM messaging_message
-        WHERE (SELECT are FROM too_many) AND parley_words(business_id, body) @@ (SELECT words FROM uncommon)
+        WHERE (SELECT are FROM too_many) AND (SELECT words FROM uncommon) IS NOT NULL
+          AND parley_words(business_id, body) @@ (SELECT words FROM uncommon)
           AND business_id = %(business)s
           AND id BETWEEN (SELECT id FROM back) AND (SELECT id FROM newest ORDER BY id DESC LIMIT 1)
         OFFSET 0
@@ -161,7 +160,8 @@ ORDER BY at DESC, id DESC LIMIT {PAGE} + 1
 """  # noqa: S608  our own numbers
 
 
-MORE_MESSAGES = "More conversations have these words. Add a word to find older ones."
+# Two sentences, each on a line of its own.
+MORE_MESSAGES = "More conversations match.\nAdd a word to find older ones."
 
 
 class Found:

@@ -21,7 +21,7 @@ from tests.people import House
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that a few clients reach."""
-    for name, value in {"SAMPLE": 6, "COMMON": 1, "MOST": 3, "WALK": 5}.items():
+    for name, value in {"SAMPLE": 6, "PROBES": 3, "COMMON": 1, "MOST": 3, "WALK": 5}.items():
         monkeypatch.setattr(search, name, value)
     for name, value in {"WALK": 9, "PAGE": 3}.items():
         monkeypatch.setattr(inbox_search, name, value)
@@ -170,12 +170,12 @@ def test_a_search_reads_no_more_however_many_match(juniper: House, narrow: None)
     for typed in ("maria", "m", "lee", "maria lee", "5035", "late", "nobody"):
         before = fetched("clients_client")
         answer = people(juniper.business, typed, 3)
-        # The sample, what the index may fetch, two walks, and the page itself.
-        assert fetched("clients_client") - before <= 6 + 4 + 2 * 5 + 3, typed
+        # Whether there are more than a sample, its ends and itself, what the index may fetch, two walks, and the page.
+        assert fetched("clients_client") - before <= 7 + 2 + 6 + 4 + 2 * 5 + 3, typed
         assert len(answer.clients) <= 3
         before, conversations = fetched("clients_client"), fetched("messaging_conversation")
         in_inbox(juniper, typed)
-        assert fetched("clients_client") - before <= 6 + 4 + 9 + 3, typed
+        assert fetched("clients_client") - before <= 7 + 2 + 6 + 4 + 9 + 4 + 3, typed
         assert fetched("messaging_conversation") - conversations <= 3 * 9 + 4 + 3, typed
 
 
@@ -191,4 +191,5 @@ def test_two_businesses_with_one_mark_find_their_own(juniper: House, narrow: Non
             house.text(house.client(f"Nell{n}", name, f"+150355510{n}0"), "Hi", minutes_ago=n)
     for house, name in ((juniper, "Juniper"), (other, "Twin")):
         assert [str(c) for c in read_through(house, "nell", 1)] == [f"Nell0 {name}", f"Nell1 {name}"]
+        assert [str(c) for c in read_through(house, "nell0", 1)] == [f"Nell0 {name}"]
         assert in_inbox(house, "nell") == ([f"Nell0 {name}", f"Nell1 {name}"], "")

@@ -8,6 +8,7 @@ import uuid
 import pytest
 from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
 from parley.businesses.models import Business
 from parley.businesses.words import mark_of
@@ -121,6 +122,7 @@ def test_two_businesses_with_one_mark_see_their_own(juniper: House, narrow: None
     # Both together are more than the index may fetch.
     for house, name in ((juniper, "Juniper"), (other, "Twin")):
         assert found(house, "needle") == ([f"needle {n} of {name}" for n in (2, 1, 0)], "")
+        assert found(house, "needle 1") == ([f"needle 1 of {name}"], "")
 
 
 def test_words_are_looked_up_in_their_index(juniper: House) -> None:
@@ -142,6 +144,42 @@ def test_words_are_looked_up_in_their_index(juniper: House) -> None:
     people, words = plans
     assert people.count("clients_search") == 1
     assert words.count("inbox_words") == 1
+
+
+def test_a_search_reads_no_more_however_many_match(juniper: House, narrow: None) -> None:
+    """Rows of the table of messages that were fetched, as PostgreSQL counts them; and as many queries for none."""
+    bodies = [f"needle pin{n} {'between' if n < 60 else ''} every{n % 2}" for n in range(80)]
+    write(juniper, *bodies)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE messaging_message; SET LOCAL enable_seqscan = off")
+
+    def fetched() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'messaging_message'"
+            )
+            return int(cursor.fetchone()[0])
+
+    queries = set()
+    for words in (
+        "needle",
+        "between",
+        "needle every1",
+        "every0 every1",
+        "pin7",
+        "pin7 between",
+        "nobody",
+        "n",
+    ):
+        before = fetched()
+        with CaptureQueriesContext(connection) as captured:
+            bodies_found, _ = found(juniper, words)
+        queries.add(len(captured))
+        # The newest, what the index may fetch, how far it goes back (twice: to find where that is), how far one reads
+        # where all is common; and the last messages of the people found, and the page itself.
+        assert fetched() - before <= 6 + 5 + 2 * 12 + 6 + 3 + 3, words
+        assert len(bodies_found) <= 3, words
+    assert len(queries) == 1
 
 
 def test_a_conversation_opens_at_the_message_found(
