@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("parley.inbox.urls")),
     path("", include("parley.clients.urls")),
     path("", include("parley.notifications.urls")),
+    path("", include("parley.appointments.urls")),
     path("", include("parley.numbers.urls")),
     path("", include("parley.quota.buying_urls")),
     path("", include("parley.quota.urls")),
