@@ -61,7 +61,7 @@ def book(
         with transaction.atomic():
             appointment.save(force_insert=True)
     except IntegrityError:
-        if known := Appointment.objects.filter(business=business, pk=id, client=client).first():
+        if known := Appointment.objects.filter(business=business, pk=appointment.id, client=client).first():
             return known
         # Somebody else's: this form cannot have chosen it by chance.
         appointment.id = new_id()

@@ -143,6 +143,10 @@ class AppointmentForm(forms.Form):
             self.fields.pop("service", None)
         for field in self.fields.values():
             field.widget.attrs["autocomplete"] = "off"
+        if appointment and data is None:
+            starts = appointment.starts_at.astimezone(self.zone)
+            found = moments(starts.date(), starts.time(), self.zone)
+            self.twice = self._either(found) if len(found) > 1 else []
 
     def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
         cast(forms.ChoiceField, self.fields[name]).choices = choices
@@ -194,6 +198,14 @@ class AppointmentForm(forms.Form):
             self._find_moment(kept)
         return kept
 
+    def _either(self, found: list[datetime]) -> list[tuple[str, str]]:
+        """The two moments that the clocks show alike, to choose from."""
+        which = ("before the clocks go back", "an hour later")
+        return [
+            (str(n), f"{clock(moment, self.zone)} {moment.astimezone(self.zone):%Z}, {which[n]}")
+            for n, moment in enumerate(found)
+        ]
+
     def _find_moment(self, kept: dict[str, Any]) -> None:
         day, at, again = kept["date"], kept["time"], kept.get("again")
         found = moments(day, at, self.zone)
@@ -206,12 +218,7 @@ class AppointmentForm(forms.Form):
             )
             return
         if len(found) > 1:
-            self.twice = [
-                (str(n), f"{said} {moment.astimezone(self.zone):%Z}, {which}")
-                for n, (moment, which) in enumerate(
-                    zip(found, ("before the clocks go back", "an hour later"), strict=True)
-                )
-            ]
+            self.twice = self._either(found)
             if again not in ("0", "1"):
                 self.add_error("time", f"The clocks go back then, so {said} comes twice. Say which you mean.")
                 return
