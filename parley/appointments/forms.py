@@ -120,8 +120,10 @@ class AppointmentForm(forms.Form):
         names: tuple[str, ...] = EVERYTHING,
         appointment: Appointment | None = None,
         like: dict[str, Any] | None = None,
+        key: uuid.UUID | None = None,
     ) -> None:
-        """`appointment`: the one that is changed. `like`: what a new one begins with."""
+        """`appointment`: the one that is changed. `like`: what a new one begins with; `key`: how it will be called."""
+        self.key = appointment.pk if appointment else key
         self.business, self.client, self.appointment = business, client, appointment
         self.zone = business.zone
         self.now = timezone.now()
@@ -278,8 +280,9 @@ class AppointmentForm(forms.Form):
             starts_at__gt=starts - LONGEST,
             ends_at__gt=starts,
         ).select_related("client", "member__user")
-        if before:
-            busy = busy.exclude(pk=before.pk)
+        # A second press of the button finds what the first one made: that is in nobody's way.
+        if self.key:
+            busy = busy.exclude(pk=self.key)
         for other in busy.order_by("starts_at", "id")[:MOST_WARNED_OF]:
             there = Shown(other, self.zone, self.now)
             if member and other.member == member:

@@ -125,8 +125,8 @@ def appointment_for(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     """
     business = request.member.business
     client = get_object_or_404(business.clients.select_related("conversation"), pk=id)
-    form = AppointmentForm(business, client, request.POST or None, like=_like(request, client))
     key = _uuid(request.POST.get("key")) or new_id()
+    form = AppointmentForm(business, client, request.POST or None, like=_like(request, client), key=key)
     if request.method == "POST" and form.is_valid() and form.is_passed():
         silent = "tell" not in request.POST
         made = booking.book(business, client, silent=silent, id=key, **form.facts)
@@ -227,10 +227,7 @@ def appointment(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
 def _change(names: tuple[str, ...], template: str, said: str, kind: str) -> Any:
     """A form that changes some of an appointment's fields."""
 
-    @for_members
-    @never_cache
-    @transaction.atomic
-    def change(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
+    def answer(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         business, found = request.member.business, _find(request, id)
         if request.method == "POST":
             # Nobody moves it between what is checked here and what is written.
@@ -254,6 +251,14 @@ def _change(names: tuple[str, ...], template: str, said: str, kind: str) -> Any:
             "tells": request.method != "POST" or "tell" in request.POST,
         }
         return render_sheet(request, template, context, status=_status(request))
+
+    @for_members
+    @never_cache
+    def change(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
+        if request.method != "POST":
+            return answer(request, id)
+        with transaction.atomic():
+            return answer(request, id)
 
     return change
 

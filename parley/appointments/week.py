@@ -126,10 +126,11 @@ class Week:
         return [time(hour) for hour in range(self.begins, self.ends)]
 
     @property
-    def clock(self) -> float:
-        """Where the hand stands now, in hours."""
+    def hand(self) -> float | None:
+        """Where the hand stands now, in hours, if that is among the hours that are shown."""
         local = self.now.astimezone(self.zone)
-        return local.hour + local.minute / 60
+        hand = local.hour + local.minute / 60
+        return hand if self.begins <= hand < self.ends else None
 
 
 def _slot(one: Shown) -> Slot:

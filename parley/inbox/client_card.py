@@ -135,7 +135,7 @@ def client_card(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         "place": "clients",
         "client": client,
         "conversation": conversation,
-        "upcoming": upcoming(request.member.business, client),
+        "upcoming": [] if "before" in request.GET else upcoming(request.member.business, client),
         "standing": standing_of(request.member.business, client),
         "home": f"{region_name(client.region)} {client.postal_code}".strip(),
         "clock": _clock_of(request.member, client),
