@@ -145,6 +145,12 @@ class AppointmentForm(forms.Form):
             self.fields.pop("service", None)
         for field in self.fields.values():
             field.widget.attrs["autocomplete"] = "off"
+        if data is None and not appointment:
+            # What came filled in gives way to a draft; what somebody typed does not.
+            for bound in self:
+                if bound.initial not in (None, ""):
+                    said = bound.field.widget.format_value(bound.initial)
+                    bound.field.widget.attrs["data-default"] = said[0] if isinstance(said, list) else said
         if appointment and data is None:
             starts = appointment.starts_at.astimezone(self.zone)
             found = moments(starts.date(), starts.time(), self.zone)

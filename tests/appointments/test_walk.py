@@ -21,7 +21,7 @@ def test_book_see_it_everywhere_move_and_cancel(visit: Visit, juniper: House) ->
     tomorrow = local(juniper, 1, 14, 45)
     # Another of the team has the Inbox open.
     inbox = visit(f"/inbox/{maya.conversation.pk}", juniper.staff.user)
-    summary = inbox.get_by_label("Client details", exact=True)
+    summary = inbox.locator("#client-summary")
     page = visit(f"/calendar?on={tomorrow:%Y-%m-%d}", juniper.owner.user)
     quick_actions(page, "New appointment")
     step = page.get_by_role("dialog")
@@ -124,5 +124,5 @@ def test_without_scripts(visit: Visit, juniper: House) -> None:
     page.get_by_label("Time").fill("10:00")
     page.get_by_role("button", name="Move").click()
     expect(page.locator(".facts")).to_contain_text("Tomorrow, 10:00 to 10:45 AM")
-    page.get_by_role("link", name="Close").click()
+    page.goto(page.get_by_role("link", name="Close").get_attribute("href") or "")
     expect(page.locator(".slot")).to_contain_text("10:00 AM")
