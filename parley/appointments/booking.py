@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from parley.appointments.models import Appointment, Service
 from parley.businesses.models import Business, Member
+from parley.businesses.tenancy import new_id
 from parley.clients.elsewhere import Elsewhere
 from parley.clients.happened import Happening, What, tell
 from parley.clients.models import Client
@@ -35,9 +36,15 @@ def book(
     note: str = "",
     requested: bool = False,
     silent: bool = False,
+    id: uuid.UUID | None = None,
 ) -> Appointment:
-    """Write an appointment into the calendar; `requested`: the business has not agreed to it yet."""
+    """Write an appointment into the calendar; `requested`: the business has not agreed to it yet.
+
+    `id`: chosen by the form, so that a second press of its button is the same appointment. Of what has begun already
+    the client is told nothing.
+    """
     appointment = Appointment(
+        id=id or new_id(),
         business=business,
         client=client,
         service=service,
@@ -50,8 +57,16 @@ def book(
         ends_at=ends_at,
         status=Status.REQUESTED if requested else Status.BOOKED,
     )
-    appointment.save(force_insert=True)
-    _tell(appointment, "requested" if requested else "booked", silent)
+    try:
+        with transaction.atomic():
+            appointment.save(force_insert=True)
+    except IntegrityError:
+        if known := Appointment.objects.filter(business=business, pk=appointment.id, client=client).first():
+            return known
+        # Somebody else's: this form cannot have chosen it by chance.
+        appointment.id = new_id()
+        appointment.save(force_insert=True)
+    _tell(appointment, "requested" if requested else "booked", silent or _begun(appointment))
     return appointment
 
 
@@ -59,7 +74,8 @@ def book(
 def edit(business: Business, id: uuid.UUID, *, silent: bool = False, **fields: object) -> Appointment:
     """Change what an appointment is about, and its time: `starts_at` and `ends_at` among `fields` move it.
 
-    Another time is a new one: what the client confirmed was the old. Raises Appointment.DoesNotExist.
+    Another time is a new one: what the client confirmed was the old. Of one that has begun already the client is told
+    nothing. Raises Appointment.DoesNotExist.
     """
     appointment = held(business, id)
     before = appointment.starts_at
@@ -71,7 +87,7 @@ def edit(business: Business, id: uuid.UUID, *, silent: bool = False, **fields: o
         appointment.confirmed_at = appointment.declined_at = None
         appointment.declined_words = ""
     appointment.save()
-    _tell(appointment, "moved" if moved and appointment.holds else "changed", silent)
+    _tell(appointment, "moved" if moved and appointment.holds else "changed", silent or _begun(appointment))
     return appointment
 
 
@@ -94,17 +110,22 @@ def accept(business: Business, id: uuid.UUID, *, silent: bool = False) -> Appoin
     if appointment.status == Status.REQUESTED:
         appointment.status = Status.BOOKED
         appointment.save()
-        _tell(appointment, "booked", silent)
+        _tell(appointment, "booked", silent or _begun(appointment))
     return appointment
 
 
 @transaction.atomic
 def missed(business: Business, id: uuid.UUID, came: bool) -> Appointment:
-    """Write down that the client did not come, or that they did after all. Raises Appointment.DoesNotExist."""
+    """Write down that the client did not come, or that they did after all. Raises Appointment.DoesNotExist.
+
+    What was cancelled stays so: nobody was expected.
+    """
     appointment = held(business, id)
-    appointment.status = Status.BOOKED if came else Status.MISSED
-    appointment.save()
-    _tell(appointment, "changed")
+    if appointment.status != Status.CANCELLED:
+        appointment.status = Status.BOOKED if came else Status.MISSED
+        appointment.declined_at = None
+        appointment.save()
+        _tell(appointment, "changed")
     return appointment
 
 
@@ -265,6 +286,10 @@ def _of(business: Business, source: str, source_id: str) -> Appointment | None:
     found = Appointment.objects.select_for_update(of=("self",)).select_related("client", "service")
     own = found.filter(business=business, source=source)
     return own.filter(source_id=source_id).first() or own.filter(source_before__contains=[source_id]).first()
+
+
+def _begun(appointment: Appointment) -> bool:
+    return appointment.starts_at <= timezone.now()
 
 
 def _tell(appointment: Appointment, what: What, silent: bool = False) -> None:

@@ -20,6 +20,8 @@ from parley.clients.search import People, people
 from parley.ui.dialogs import leave_for, render_sheet
 
 PAGE = 50
+# What a new client may have been added for: `then`, and the page that goes on with them.
+THEN = {"message": "send_message_to", "appointment": "appointment_for"}
 
 
 @for_members
@@ -56,14 +58,16 @@ def _id(typed: str) -> uuid.UUID:
 
 @for_members
 def client_new(request: MemberRequest) -> HttpResponse:
-    """Add a client. `then=message` goes on to Send Message with the new client."""
+    """Add a client. `then` says where to go on to with them; what else is said goes along."""
     then = request.GET.get("then", "")
+    rest = request.GET.copy()
+    rest.pop("then", None)
     form = ClientForm(request.member.business, request.POST or None)
     if request.method == "POST" and form.is_valid() and (client := form.save()):
-        if then == "message":
-            return redirect("send_message_to", client.pk)
+        if next_page := THEN.get(then):
+            return redirect(f"{reverse(next_page, args=[client.pk])}?{rest.urlencode()}".rstrip("?"))
         return leave_for(request, reverse("client", args=[client.pk]))
-    return _render(request, form, {"then": then})
+    return _render(request, form, {"then": then if then in THEN else "", "query": request.GET.urlencode()})
 
 
 @for_members

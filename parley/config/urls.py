@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("parley.payments.urls")),
     path("", include("parley.leads.urls")),
     path("", include("parley.notifications.urls")),
+    path("", include("parley.appointments.urls")),
     path("", include("parley.numbers.urls")),
     path("", include("parley.quota.buying_urls")),
     path("", include("parley.quota.urls")),
