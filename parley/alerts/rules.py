@@ -41,3 +41,8 @@ class Rules:
     def own_of(self, kind: str, service_id: uuid.UUID) -> Rule | None:
         """What this service says for itself, if it does."""
         return self._saved.get((kind, service_id))
+
+    def all_of(self, kind: str) -> list[Rule]:
+        """What holds for this kind in general, and what services say for themselves."""
+        own = [rule for (code, service), rule in self._saved.items() if code == kind and service]
+        return [self.of(kind), *own]

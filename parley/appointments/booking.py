@@ -68,7 +68,7 @@ def edit(business: Business, id: uuid.UUID, *, silent: bool = False, **fields: o
     moved = appointment.starts_at != before
     if moved:
         appointment.moves += 1
-        appointment.confirmed_at = appointment.declined_at = None
+        appointment.confirmed_at = appointment.declined_at = appointment.asked_at = None
         appointment.declined_words = ""
     appointment.save()
     _tell(appointment, "moved" if moved and appointment.holds else "changed", silent)
@@ -208,7 +208,7 @@ def told_elsewhere(
     known.with_name, known.location = with_name or known.with_name, location or known.location
     if moved:
         known.moves += 1
-        known.confirmed_at = known.declined_at = None
+        known.confirmed_at = known.declined_at = known.asked_at = None
     known.save()
     what: What = "changed"
     if status == Status.CANCELLED:
