@@ -201,6 +201,7 @@ def test_half_a_text_is_never_made_and_stored_words_that_no_longer_fit_say_so() 
         assert unfit.value.words
     own = Rule(
         business=business,
+        email=True,
         stop_line=False,
         kind="reminder",
         texts={"en": "Hi {{ client.first_name }}"},
