@@ -47,7 +47,8 @@ class Row:
     @property
     def when(self) -> str:
         """ "24 hours before, SMS"."""
-        return f"{capitalized(timing(self.kind, self.rule))}, {channels(self.rule)}"
+        when = timing(self.kind, self.rule).removesuffix(" the appointment")
+        return f"{capitalized(when)}, {channels(self.rule)}"
 
 
 def timing(kind: Kind, rule: Rule) -> str:
