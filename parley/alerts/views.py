@@ -349,7 +349,6 @@ _MAY_LACK = {
     "client.full_name": "a name",
     "business.phone": "a number of your own",
     "business.address": "an address",
-    "business.opens": "opening hours",
     "appointment.location": "an address",
     "payment.due_date": "a due date",
     "estimate.expiry_date": "an end date",

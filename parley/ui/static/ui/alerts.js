@@ -118,9 +118,15 @@ function enhance(field) {
   /* A draft that comes back, or what was there before. */
   field.addEventListener("input", () => field.value !== words(editor) && fill(editor, field.value));
   fill(editor, field.value);
-  field.hidden = true;
   field.before(editor);
   editors.set(editor, field);
+  /* Whoever began to write before this script was there goes on at the end. */
+  const writing = document.activeElement === field;
+  field.hidden = true;
+  if (!writing) return;
+  editor.focus();
+  getSelection().selectAllChildren(editor);
+  getSelection().collapseToEnd();
 }
 for (const field of form.querySelectorAll("[data-wording]")) enhance(field);
 
