@@ -102,7 +102,9 @@ def plan(*, happening: Happening, **signal: Any) -> None:
             new.append(each)
     if notice is not None:
         # Booked, cancelled and booked again: each is an occasion of its own.
-        before = sum(due.kind == notice.kind for due in known)
+        before = sum(
+            due.kind == notice.kind and due.occasion.partition(".")[0] == notice.occasion for due in known
+        )
         new.append(replace(notice, occasion=f"{notice.occasion}.{before}") if before else notice)
     gone = [
         due

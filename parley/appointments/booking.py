@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -118,6 +119,11 @@ def confirm(business: Business, id: uuid.UUID, *, by_client: bool) -> Appointmen
         appointment.save()
         _tell(appointment, "confirmed", silent=not by_client)
     return appointment
+
+
+def asked(business: Business, ids: Iterable[uuid.UUID], at: datetime) -> None:
+    """Their clients were asked to answer C: what they answer from then on is of this time. No happening."""
+    Appointment.objects.filter(business=business, pk__in=list(ids)).update(asked_at=at)
 
 
 @transaction.atomic
