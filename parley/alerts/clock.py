@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ from parley.clients.models import Client
 from parley.leads.models import Lead
 from parley.messaging import columns
 from parley.messaging.models import Message
-from parley.messaging.sending import Automatic, not_sent
+from parley.messaging.sending import Automatic, not_sent, sent_already
 from parley.messaging.sending_many import send_many
 from parley.payments.models import Estimate, PaymentRequest
 from parley.pulse.beats import BEAT, EVERY, saying
@@ -44,6 +44,7 @@ from parley.pulse.beats import BEAT, EVERY, saying
 log = logging.getLogger(__name__)
 
 State = Due.State
+TRANSACTIONAL = Message.Kind.TRANSACTIONAL
 SMS, EMAIL = Message.Channel.SMS, Message.Channel.EMAIL
 
 BATCH = 500
@@ -278,24 +279,24 @@ class Batch:
             log.error("an automatic message could not be put into words: %s", type(error).__name__)
             self.ended[due.pk] = State.DROPPED, NO_WORDS
             return None
-        title, late = KINDS[due.kind].name, now >= due.late_after
         texts = [
             Automatic(
                 client,
-                title,
+                KINDS[due.kind].name,
                 composed.email if channel == EMAIL else composed.text,
-                key_of(due, channel, late=late),
+                key_of(due, channel),
                 channel,
                 composed.subject if channel == EMAIL else "",
             )
             for channel in channels
         ]
-        if not late:
+        if now < due.late_after or any(sent_already(self.business, TRANSACTIONAL, text) for text in texts):
             return Wanted(due, rule, texts)
         if due.kind == "closed":
             self.ended[due.pk] = State.DROPPED, OPEN_AGAIN
             return None
-        not_sent(self.business, Message.Kind.TRANSACTIONAL, texts[0], TOO_LATE)
+        told = replace(texts[0], key=key_of(due, channels[0], late=True))
+        not_sent(self.business, TRANSACTIONAL, told, TOO_LATE)
         self.ended[due.pk] = State.LATE, TOO_LATE
         return None
 
@@ -303,7 +304,7 @@ class Batch:
         texts = [text for one in wanted for text in one.texts]
         if not texts:
             return
-        became = send_many(self.business, Message.Kind.TRANSACTIONAL, texts)
+        became = send_many(self.business, TRANSACTIONAL, texts)
         asks: list[uuid.UUID] = []
         for one in wanted:
             of_it = [(text, became[text.key]) for text in one.texts]

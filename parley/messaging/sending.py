@@ -220,6 +220,11 @@ def send(
         raise
 
 
+def sent_already(business: Business, kind: Message.Kind, text: Automatic) -> Message | None:
+    """The message that this became before, if it did: written under its key, or left before a restore (rule R9)."""
+    return _sent_before(business, text.key) or _left_before(business, kind, text)
+
+
 def _sent_before(business: Business, client_key: uuid.UUID) -> Message | None:
     """The message of this key, if there is one already."""
     if planned.row(SENT_BEFORE, {"business": business.pk, "key": client_key}):
@@ -251,7 +256,7 @@ def send_automatic(
     raises CannotSend; so does a message to somebody without a number, or for an email without an address.
     """
     text = Automatic(client, title, body, key, channel, subject)
-    if first := _sent_before(business, key) or _left_before(business, kind, text):
+    if first := sent_already(business, kind, text):
         return first
     try:
         with transaction.atomic():
