@@ -32,6 +32,7 @@ from parley.messaging.sending import (
     USED_FOR,
     Automatic,
     CannotSend,
+    as_sent,
     send_automatic,
     why_no_texts,
     why_not_automatic,
@@ -125,7 +126,7 @@ def _fit(business: Business, kind: Message.Kind, texts: Sequence[Automatic]) -> 
     left = _left_before(business, texts)
     for text in texts:
         known = handsets.get(text.client.phone)
-        body = text.body.replace("\r\n", "\n").replace("\x00", "").strip()
+        body = as_sent(text.body)
         if (
             text.channel == Message.Channel.SMS
             and body
