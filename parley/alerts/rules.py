@@ -32,6 +32,8 @@ class Rules:
         self.business = business
         saved = Rule.objects.filter(business=business) if rows is None else rows
         self._saved = {(rule.kind, rule.service_id): rule for rule in saved}
+        for rule in self._saved.values():
+            rule.business = business
 
     def of(self, kind: str, service_id: uuid.UUID | None = None) -> Rule:
         """The rule that holds for this kind; for what is of a service, that service's."""

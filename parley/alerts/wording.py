@@ -26,7 +26,7 @@ from parley.alerts import defaults
 from parley.alerts.kinds import KINDS
 from parley.alerts.models import Rule
 from parley.alerts.placeholders import Placeholder, Values, canonical, known
-from parley.sms.segments import line_breaks
+from parley.sms.segments import line_breaks, plain
 
 LONGEST = 1_000
 LONGEST_SUBJECT = 150
@@ -145,16 +145,21 @@ def compose(rule: Rule, values: Values, language: str) -> Composed:
     Raises Unfit where one of them cannot be rendered, or says nothing.
     """
     spoken = _spoken(values)
-    text = _filled(template(rule, "text", language), spoken)
+    text = sent(_filled(template(rule, "text", language), spoken), rule, language)
     subject = email = ""
     if rule.email:
         subject = " ".join(_filled(template(rule, "subject", language), spoken).split())
         email = _filled(template(rule, "email", language), spoken)
     if not text or (rule.email and not (subject and email)):
         raise Unfit("There would be nothing to read: every detail in these words is empty.")
-    if rule.stop_line:
-        text = f"{text} {STOP_LINES[language]}"
     return Composed(text, subject, email)
+
+
+def sent(text: str, rule: Rule, language: str) -> str:
+    """A text as it leaves: with its last line, and in the cheaper alphabet where only quotes and dashes forbid it."""
+    if text and rule.stop_line:
+        text = f"{text} {STOP_LINES[language]}"
+    return plain(text)
 
 
 def problems(source: str, kind: str, part: Part = "text") -> list[str]:

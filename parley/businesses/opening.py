@@ -40,3 +40,33 @@ def next_opening(business: Business, at: datetime) -> datetime | None:
             if begins > local:
                 return begins
     return None
+
+
+NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def spoken(business: Business) -> str:
+    """The week in words: "Monday to Friday 9:00 AM to 5:00 PM, Saturday 10:00 AM to 2:00 PM"; empty if not said."""
+    runs: list[tuple[int, int, str]] = []
+    for place, day in enumerate(DAYS):
+        said = " and ".join(
+            f"{_clock(opens)} to {_clock(closes)}" for opens, closes in business.hours.get(day, [])
+        )
+        if runs and runs[-1][2] == said:
+            runs[-1] = (runs[-1][0], place, said)
+        else:
+            runs.append((place, place, said))
+    return ", ".join(f"{_days(first, last)} {said}" for first, last, said in runs if said)
+
+
+def _days(first: int, last: int) -> str:
+    if first == last:
+        return NAMES[first]
+    return f"{NAMES[first]} {'and' if last == first + 1 else 'to'} {NAMES[last]}"
+
+
+def _clock(at: str) -> str:
+    if at == "00:00":
+        return "midnight"
+    hour, minute = at.split(":")[:2]
+    return f"{int(hour) % 12 or 12}:{minute} {'AM' if int(hour) < 12 else 'PM'}"

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("parley.ui.urls")),
     path("", include("parley.inbox.urls")),
     path("", include("parley.clients.urls")),
+    path("", include("parley.alerts.urls")),
     path("", include("parley.notifications.urls")),
     path("", include("parley.numbers.urls")),
     path("", include("parley.quota.buying_urls")),
