@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,9 +24,11 @@ from parley.alerts.models import Due, Rule
 from parley.alerts.moments import away_from, morning_of, spoken
 from parley.alerts.rules import Rules
 from parley.appointments.models import Appointment
+from parley.businesses import opening
 from parley.businesses.models import Business
 from parley.businesses.tenancy import new_id
 from parley.clients.happened import Happening
+from parley.clients.models import Client
 from parley.leads.models import Lead
 from parley.messaging import columns
 from parley.payments.models import Estimate, PaymentRequest
@@ -102,7 +104,9 @@ def plan(*, happening: Happening, **signal: Any) -> None:
             new.append(each)
     if notice is not None:
         # Booked, cancelled and booked again: each is an occasion of its own.
-        before = sum(due.kind == notice.kind for due in known)
+        before = sum(
+            due.kind == notice.kind and due.occasion.partition(".")[0] == notice.occasion for due in known
+        )
         new.append(replace(notice, occasion=f"{notice.occasion}.{before}") if before else notice)
     gone = [
         due
@@ -147,6 +151,17 @@ def _notice(
         at=now,
         late_after=min(lasts, late_after) if late_after else lasts,
     )
+
+
+def plan_closed(business: Business, client: Client, at: datetime) -> None:
+    """Plan the answer to a text that came at `at`, while the business was closed: once for each time it is closed."""
+    kind, now = KINDS["closed"], timezone.now()
+    opens = opening.next_opening(business, at)
+    late_after = min(at + kind.lasts, opens) if opens else at + kind.lasts
+    if late_after <= now or opening.is_open(business, at) or not Rules(business).of(kind.code).on:
+        return
+    since = opens.astimezone(UTC).isoformat(timespec="minutes") if opens else f"{at:%Y-%m-%d}"
+    write(business, [Plan(client.pk, kind.code, "text", client.pk, since, now, late_after)], now)
 
 
 # ---- Reminders, and what else has a time of its own
@@ -328,6 +343,7 @@ _WRITE = """
         SET at = excluded.at, late_after = excluded.late_after, state = excluded.state, reason = excluded.reason,
             done_at = excluded.done_at, client_id = excluded.client_id
         WHERE was.at <> excluded.at AND was.state <> 'done' AND 'waiting' IN (was.state, excluded.state)
+          AND was.kind <> 'closed'
            OR was.state = 'dropped' AND (excluded.state = 'waiting' OR was.reason = '')
 """
 

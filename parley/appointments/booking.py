@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Literal
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -118,6 +120,16 @@ def confirm(business: Business, id: uuid.UUID, *, by_client: bool) -> Appointmen
         appointment.save()
         _tell(appointment, "confirmed", silent=not by_client)
     return appointment
+
+
+def asked(business: Business, ids: Iterable[uuid.UUID], at: datetime) -> None:
+    """Their clients were asked to answer C: what they answer from then on is of this time. No happening."""
+    Appointment.objects.filter(business=business, pk__in=list(ids)).update(asked_at=at)
+
+
+def tell_answered(appointment: Appointment, what: Literal["confirmed", "declined"]) -> None:
+    """Tell what a client's text has done already (`messaging.answering`), in the caller's transaction."""
+    _tell(appointment, what)
 
 
 @transaction.atomic

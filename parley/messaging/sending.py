@@ -88,6 +88,11 @@ def why_no_texts(client: Client) -> str | None:
     return None
 
 
+def as_sent(body: str) -> str:
+    """The words as they are sent: PostgreSQL has no place for a NUL, and a text needs no carriage returns."""
+    return body.replace("\r\n", "\n").replace("\x00", "").strip()
+
+
 def check(
     business: Business,
     client: Client,
@@ -104,7 +109,7 @@ def check(
     `answering` is the number that the client wrote to, where an answer leaves from that one whatever else holds.
     `confirms`: it is the one text that may follow an opt-out.
     """
-    body = body.replace("\r\n", "\n").replace("\x00", "").strip()
+    body = as_sent(body)
     subject = " ".join(subject.replace("\x00", "").split())
     if len(subject) > LONGEST_SUBJECT:
         raise CannotSend(
@@ -220,6 +225,11 @@ def send(
         raise
 
 
+def sent_already(business: Business, kind: Message.Kind, text: Automatic) -> Message | None:
+    """The message that this became before, if it did: written under its key, or left before a restore (rule R9)."""
+    return _sent_before(business, text.key) or _left_before(business, kind, text)
+
+
 def _sent_before(business: Business, client_key: uuid.UUID) -> Message | None:
     """The message of this key, if there is one already."""
     if planned.row(SENT_BEFORE, {"business": business.pk, "key": client_key}):
@@ -251,7 +261,7 @@ def send_automatic(
     raises CannotSend; so does a message to somebody without a number, or for an email without an address.
     """
     text = Automatic(client, title, body, key, channel, subject)
-    if first := _sent_before(business, key) or _left_before(business, kind, text):
+    if first := sent_already(business, kind, text):
         return first
     try:
         with transaction.atomic():
@@ -306,7 +316,7 @@ def _left_before(business: Business, kind: Message.Kind, text: Automatic) -> Mes
             conversation__client=text.client,
             client_key=None,
             why__has_key="records",
-            body=text.body.strip(),
+            body=as_sent(text.body),
             at__gt=timezone.now() - LEFT_LATELY,
         )
         .order_by("at")
@@ -340,8 +350,8 @@ def _write_unsent(business: Business, kind: Message.Kind, text: Automatic, refus
             "channel": text.channel,
             "kind": kind,
             "title": text.title,
-            "subject": text.subject[:LONGEST_SUBJECT],
-            "body": text.body.strip()[:longest],
+            "subject": text.subject.replace("\x00", "")[:LONGEST_SUBJECT],
+            "body": as_sent(text.body)[:longest],
             "state": Message.State.CANCELED,
             "reason": refusal.words[:300],
             "their_address": text.address,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from django.db import IntegrityError, transaction
@@ -31,6 +32,7 @@ from parley.messaging.sending import (
     USED_FOR,
     Automatic,
     CannotSend,
+    as_sent,
     send_automatic,
     why_no_texts,
     why_not_automatic,
@@ -38,32 +40,40 @@ from parley.messaging.sending import (
 from parley.quota import ledger
 from parley.sms import segments
 
-# What became of one: its message, sent or not; or why there is none.
-Became = uuid.UUID | CannotSend
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What became of one: its message, and whether it is on its way; or why there is none, in words."""
+
+    message: uuid.UUID | None
+    sent: bool
+    words: str = ""
 
 
+@transaction.atomic
 def send_many(
     business: Business, kind: Message.Kind, texts: Sequence[Automatic]
 ) -> Mapping[uuid.UUID, Became]:
     """Write and queue all of these, each as `send_automatic` would. Returns what became of each, by its key.
 
-    In the caller's transaction, which then holds the balance until it ends; without one, in its own.
+    In the caller's transaction if there is one, which then holds the balance until it ends: so do this late.
     """
-    with transaction.atomic():
-        became: dict[uuid.UUID, Became] = dict(_sent_before(business, [text.key for text in texts]))
-        fresh = {text.key: text for text in texts if text.key not in became}
-        together = _fit(business, kind, list(fresh.values()))
-        if together is not None and together.texts and _write_together(business, kind, together):
-            became |= {key: id for id, (key, _) in zip(together.ids, together.texts.items(), strict=True)}
+    became = _sent_before(business, [text.key for text in texts])
+    fresh = {text.key: text for text in texts if text.key not in became}
+    together = _fit(business, kind, list(fresh.values()))
+    # These first: they take longer, and the balance is held from the first text that is paid for.
     for key, text in fresh.items():
-        if key not in became:
+        if key not in together.texts:
             became[key] = _one(business, kind, text)
-    return became
+    if together.texts and _write_together(business, kind, together):
+        written = zip(together.texts, together.ids, strict=True)
+        return became | {key: Became(id, True) for key, id in written}
+    return became | {key: _one(business, kind, fresh[key]) for key in together.texts}
 
 
 def _one(business: Business, kind: Message.Kind, text: Automatic) -> Became:
     try:
-        return send_automatic(
+        message = send_automatic(
             business,
             text.client,
             kind=kind,
@@ -72,29 +82,29 @@ def _one(business: Business, kind: Message.Kind, text: Automatic) -> Became:
             key=text.key,
             channel=text.channel,
             subject=text.subject,
-        ).pk
+        )
     except CannotSend as refusal:
-        return refusal
+        return Became(None, False, refusal.words)
+    return Became(message.pk, message.state != Message.State.CANCELED, message.reason)
 
 
 SENT_BEFORE = """
-    SELECT client_key, id FROM messaging_message
+    SELECT client_key, id, state <> 'canceled', reason FROM messaging_message
     WHERE business_id = %(business)s AND client_key = ANY(%(keys)s::uuid[])
 """
 
 
-def _sent_before(business: Business, keys: Sequence[uuid.UUID]) -> list[tuple[uuid.UUID, uuid.UUID]]:
+def _sent_before(business: Business, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Became]:
     rows = planned.rows(SENT_BEFORE, {"business": business.pk, "keys": columns.uuids(keys)})
-    return [(key, id) for key, id in rows]
+    return {key: Became(*rest) for key, *rest in rows}
 
 
 class Together:
     """Texts that may be written together, by their keys, with what is known of each."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender | None) -> None:
         self.sender = sender
         self.texts: dict[uuid.UUID, tuple[Automatic, str]] = {}
-        self.bodies: list[str] = []
         self.segments: list[int] = []
         self.consents: list[Handset | None] = []
         self.ids: list[uuid.UUID] = []
@@ -106,20 +116,17 @@ class Together:
         self.ids.append(new_id())
 
 
-def _fit(business: Business, kind: Message.Kind, texts: Sequence[Automatic]) -> Together | None:
-    """Those that nothing speaks against, as `sending.check` judges it; None where all go their own way."""
-    sender = routing.own_of(business, kind)
-    if sender is None:
-        return None
-    fit = Together(sender)
-    numbers = [text.client.phone for text in texts if text.channel == Message.Channel.SMS]
-    if not numbers:
+def _fit(business: Business, kind: Message.Kind, texts: Sequence[Automatic]) -> Together:
+    """Those that nothing speaks against, as `sending.check` judges it."""
+    fit = Together(routing.own_of(business, kind) if texts else None)
+    if fit.sender is None:
         return fit
+    numbers = [text.client.phone for text in texts if text.channel == Message.Channel.SMS]
     handsets = {one.phone: one for one in business.handsets.filter(phone__in=numbers)}
     left = _left_before(business, texts)
     for text in texts:
         known = handsets.get(text.client.phone)
-        body = text.body.replace("\r\n", "\n").replace("\x00", "").strip()
+        body = as_sent(text.body)
         if (
             text.channel == Message.Channel.SMS
             and body
@@ -152,6 +159,7 @@ def _left_before(business: Business, texts: Sequence[Automatic]) -> set[tuple[uu
 
 def _write_together(business: Business, kind: Message.Kind, fit: Together) -> bool:
     """One statement for all of these. False if nothing was written: too few texts are left, or one is there already."""
+    assert fit.sender
     number, now = fit.sender.number, timezone.now()
     texts = [text for text, _ in fit.texts.values()]
     conversations = _conversations(business, texts)
@@ -185,6 +193,7 @@ def _write_together(business: Business, kind: Message.Kind, fit: Together) -> bo
 
 def _whys(fit: Together, kind: Message.Kind) -> list[str]:
     """`Message.why` of each, but for what it took from which pot."""
+    assert fit.sender
     decided = {"number": why.number(fit.sender.number, fit.sender.rule)}
     marketing = kind == Message.Kind.MARKETING
 
