@@ -108,7 +108,9 @@ class Due(BusinessOwned):
             models.UniqueConstraint(fields=["business", "about_id", "kind", "occasion"], name="due_once"),
         ]
         indexes = [
+            # The clock: whose turn it is, and then what of theirs is due.
             models.Index("at", "id", name="due_next", condition=Q(state="waiting")),
+            models.Index("business", "at", "id", name="due_of_business", condition=Q(state="waiting")),
             models.Index("business", "client", F("at").desc(), name="due_of_client"),
         ]
 

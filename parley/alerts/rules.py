@@ -32,6 +32,8 @@ class Rules:
         self.business = business
         saved = Rule.objects.filter(business=business) if rows is None else rows
         self._saved = {(rule.kind, rule.service_id): rule for rule in saved}
+        for rule in self._saved.values():
+            rule.business = business
 
     def of(self, kind: str, service_id: uuid.UUID | None = None) -> Rule:
         """The rule that holds for this kind; for what is of a service, that service's."""
@@ -41,3 +43,8 @@ class Rules:
     def own_of(self, kind: str, service_id: uuid.UUID) -> Rule | None:
         """What this service says for itself, if it does."""
         return self._saved.get((kind, service_id))
+
+    def all_of(self, kind: str) -> list[Rule]:
+        """What holds for this kind in general, and what services say for themselves."""
+        own = [rule for (code, service), rule in self._saved.items() if code == kind and service]
+        return [self.of(kind), *own]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Literal
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -84,7 +86,7 @@ def edit(business: Business, id: uuid.UUID, *, silent: bool = False, **fields: o
     moved = appointment.starts_at != before
     if moved:
         appointment.moves += 1
-        appointment.confirmed_at = appointment.declined_at = None
+        appointment.confirmed_at = appointment.declined_at = appointment.asked_at = None
         appointment.declined_words = ""
     appointment.save()
     _tell(appointment, "moved" if moved and appointment.holds else "changed", silent or _begun(appointment))
@@ -139,6 +141,16 @@ def confirm(business: Business, id: uuid.UUID, *, by_client: bool) -> Appointmen
         appointment.save()
         _tell(appointment, "confirmed", silent=not by_client)
     return appointment
+
+
+def asked(business: Business, ids: Iterable[uuid.UUID], at: datetime) -> None:
+    """Their clients were asked to answer C: what they answer from then on is of this time. No happening."""
+    Appointment.objects.filter(business=business, pk__in=list(ids)).update(asked_at=at)
+
+
+def tell_answered(appointment: Appointment, what: Literal["confirmed", "declined"]) -> None:
+    """Tell what a client's text has done already (`messaging.answering`), in the caller's transaction."""
+    _tell(appointment, what)
 
 
 @transaction.atomic
@@ -240,7 +252,7 @@ def told_elsewhere(
     known.service = service or known.service
     if moved:
         known.moves += 1
-        known.confirmed_at = known.declined_at = None
+        known.confirmed_at = known.declined_at = known.asked_at = None
     known.save()
     what: What = "changed"
     if status == Status.CANCELLED:

@@ -84,6 +84,10 @@ class Appointment(BusinessOwned):
     confirmed_at = models.DateTimeField(
         null=True, help_text="When the client said they come, since it was last moved."
     )
+    asked_at = models.DateTimeField(
+        null=True,
+        help_text="When a text last asked the client to answer C, since it was last moved: kept by `alerts`.",
+    )
     declined_at = models.DateTimeField(
         null=True, help_text="When the client said they may not come, and nobody has acted."
     )

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from parley.businesses import invitations, team
 from parley.businesses.access import MemberRequest, for_managers, for_members, for_signed_in, work_for
-from parley.businesses.forms import BusinessSettings, Invite, Join, NewBusiness
+from parley.businesses.forms import BusinessSettings, Invite, Join, NewBusiness, OpeningHours
 from parley.businesses.models import Business, Member, User
 from parley.businesses.signed_in import BACKEND
 from parley.businesses.starting import start_business
@@ -65,22 +65,25 @@ def switch_business(request: MemberRequest) -> HttpResponse:
 @for_managers
 @transaction.atomic
 def business_settings(request: MemberRequest) -> HttpResponse:
-    """Name, country, time zone and email of the business; its plan is shown."""
+    """What the business says of itself, and when it is open; its plan is shown."""
     rows = Business.objects.select_related("plan")
     if request.method == "POST":
         # Locked, so that the country does not change just when a number arrives.
         rows = rows.select_for_update(of=("self",), no_key=True)
     business = rows.get(pk=request.member.business_id)
-    form = BusinessSettings(business, request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        form.save()
+    of_hours = "hours" in request.POST
+    form = BusinessSettings(business, None if of_hours else request.POST or None)
+    hours = OpeningHours(business, request.POST if of_hours else None)
+    sent: BusinessSettings | OpeningHours = hours if of_hours else form
+    if request.method == "POST" and sent.is_valid():
+        sent.save()
         messages.success(request, "Saved")
         return redirect("business_settings")
     return render(
         request,
         "businesses/business_settings.html",
-        {"here": "business", "form": form, "plan": business.plan},
-        status=_status(form),
+        {"here": "business", "form": form, "hours": hours, "plan": business.plan},
+        status=_status(sent),
     )
 
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from parley.businesses.models import Business
+from parley.clients.languages import Language
 from parley.clients.models import Client
 from parley.live.nudges import nudge
 from parley.sms.addresses import COUNTRIES, REGIONS, ZONES, postal_code, region_name, zone_name
@@ -117,6 +118,12 @@ class ClientForm(forms.Form):
         help_text="Where they live decides when marketing may reach them.",
         error_messages={"invalid_choice": "Choose a time zone from the list."},
     )
+    language = forms.ChoiceField(
+        label="Language",
+        required=False,
+        help_text="Of what Parley sends by itself.",
+        error_messages={"invalid_choice": "Choose a language from the list."},
+    )
     tags = forms.CharField(
         label="Tags", required=False, help_text="Put commas between them: Balayage, New mom"
     )
@@ -140,6 +147,7 @@ class ClientForm(forms.Form):
                 "region": client.region,
                 "postal_code": client.postal_code,
                 "time_zone": client.time_zone,
+                "language": client.language,
                 "tags": ", ".join(client.tags),
                 "good_to_know": client.good_to_know,
             }
@@ -149,6 +157,11 @@ class ClientForm(forms.Form):
         self.fields["time_zone"].choices = zone_choices(  # type: ignore[attr-defined]
             business, client.time_zone if client else ""
         )
+        usual = Language(business.language or Language.EN).label
+        self.fields["language"].choices = [  # type: ignore[attr-defined]
+            ("", f"Same as all: {usual}"),
+            *Language.choices,
+        ]
         for field in self.fields.values():
             # The browser would offer the member's own name and number.
             field.widget.attrs["autocomplete"] = "off"

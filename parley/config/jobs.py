@@ -1,4 +1,4 @@
-"""`parley jobs`: everything that happens later or on a clock, through procrastinate.
+"""`parley jobs`: everything that happens later or on a clock: procrastinate's jobs, and the automatic messages.
 
 The worker does not reconnect: when PostgreSQL restarts it finishes, and whoever runs this must start it again
 after ANY exit (`parley up` does; for systemd: Restart=always).
@@ -91,6 +91,9 @@ class Beating(JobManager):
 
 async def _work(app: App) -> None:
     """Work while the database is what Parley left; it ends when that is not so any more (rule R9)."""
+    from parley.alerts.clock import Clock
+
+    clock = Clock()
     async with app.open_async():
         await _until_quarantined(False)
         working = asyncio.create_task(
@@ -102,14 +105,19 @@ async def _work(app: App) -> None:
             )
         )
         watching = asyncio.create_task(_until_quarantined(True))
+        ticking = asyncio.create_task(clock.run())
         try:
-            await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({working, watching, ticking}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             watching.cancel()
+            clock.stop()
             if not working.done():
                 working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
+            try:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await working
+            finally:
+                await ticking
 
 
 async def _until_quarantined(wanted: bool) -> None:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("parley.clients.urls")),
     path("", include("parley.payments.urls")),
     path("", include("parley.leads.urls")),
+    path("", include("parley.alerts.urls")),
     path("", include("parley.notifications.urls")),
     path("", include("parley.appointments.urls")),
     path("", include("parley.numbers.urls")),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from procrastinate import PsycopgConnector
+from procrastinate.contrib.django import app
 from procrastinate.manager import JobManager
 from procrastinate.tasks import Task
 
@@ -17,13 +18,17 @@ _WRITER = JobManager(PsycopgConnector())
 
 
 async def defer(
-    db: Db, task: Task[Any, Any, Any], jobs: list[dict[str, str]], *, at: datetime | None = None
+    db: Db, task: Task[Any, Any, Any] | str, jobs: list[dict[str, str]], *, at: datetime | None = None
 ) -> None:
     """Enqueue one job of `task` for each of `jobs`, its arguments; they exist once the caller's transaction commits.
 
-    `at`: not before that moment.
+    `task`: or its name, where it is a room's above. `at`: not before that moment.
     """
-    deferrer = task.configure(schedule_at=at)
+    deferrer = (
+        app.configure_task(task, allow_unknown=False, schedule_at=at)
+        if isinstance(task, str)
+        else task.configure(schedule_at=at)
+    )
     await _WRITER.batch_defer_jobs_async(
         [deferrer.make_new_job(**arguments) for arguments in jobs], connection=db
     )

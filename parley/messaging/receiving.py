@@ -21,12 +21,13 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import psycopg
 from django.utils import timezone
 
-from parley.businesses.models import initials
+from parley.businesses.models import Business, initials
+from parley.businesses.opening import is_open
 from parley.businesses.tenancy import new_id
 from parley.carriers.base import Carrier, Received
 from parley.carriers.form import pairs
 from parley.clients.models import TINTS
-from parley.messaging import columns, outcomes, revoking
+from parley.messaging import answering, columns, outcomes, revoking
 from parley.messaging.events import AWAKE, LOCK, SHARDS, TURN
 from parley.messaging.later import defer
 from parley.messaging.line import Db, Line
@@ -333,7 +334,8 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: 
     """Make messages of texts, all in the caller's transaction. Returns the events that are meant for nobody.
 
     A text from an unknown number makes a client that has only the number. A text that is here already (the same
-    carrier id) changes nothing. Where nobody reads answers (the table "Which number"), no message is made.
+    carrier id) changes nothing. Where nobody reads answers (the table "Which number"), no message is made. What
+    answers an appointment's message is obeyed, and a mere yes bothers nobody (`answering`).
     """
     await _obey(db, texts, changes, patience)
     meant = await _meant(db, {(arrived.text.recipient, arrived.text.sender) for arrived in texts})
@@ -389,13 +391,19 @@ async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: 
     if not rows:
         return orphans
     await _expect_media(db, rows)
-    assignees = await _touch_conversations(db, rows, patience)
     said = [(client, number, arrived) for _, number, client, _, arrived in rows]
     await _evidently_text(db, said)
     await _help(db, said)
+    quiet = await answering.settle(db, [(client, arrived) for client, _, arrived in said])
+    for _, number, _, conversation, _ in rows:
+        changes.conversations[number.business_id].add(conversation)
+    rows = [row for row in rows if row[-1].event_id not in quiet]
+    if not rows:
+        return orphans
+    await _tell_closed(db, rows)
+    assignees = await _touch_conversations(db, rows, patience)
     news = []
     for _, number, client, conversation, arrived in rows:
-        changes.conversations[number.business_id].add(conversation)
         changes.news.add(number.business_id)
         name = f"{client.first_name} {client.last_name}".strip()
         words = arrived.text.body or "Sent a picture"
@@ -427,12 +435,14 @@ def _media(text: Received) -> str:
 async def _meant(db: Db, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], Any]:
     """Our number of each (number, handset), with the business that the handset means by it.
 
-    `reads`: answers to it are put into that business's Inbox. `answers`: who is not read is told so.
+    `reads`: answers to it are put into that business's Inbox. `answers`: who is not read is told so. `hours`: when it
+    is open, if whoever texts while it is closed is told so.
     """
     found = await db.execute(
         f"""
         SELECT w.number AS ours, w.phone, n.id, b.id AS business_id,
                n.duty <> 'marketing' AND n.releasing_at IS NULL AS answers,
+               CASE WHEN b.tells_closed THEN b.hours END AS hours, b.time_zone,
                n.duty <> 'marketing' AND coalesce(r.holds, '') <> 'shared' AND {READS} AS reads
         FROM unnest(%s::text[], %s::text[]) AS w (number, phone)
         JOIN numbers_phonenumber n ON n.number = w.number AND n.released_at IS NULL
@@ -462,11 +472,12 @@ async def _answer_for(db: Db, texts: Sequence[tuple[Arrived, Any]]) -> None:
     said = [(clients[number.business_id, arrived.text.sender], number, arrived) for arrived, number in texts]
     await _evidently_text(db, said)
     await _help(db, said)
+    quiet = await answering.settle(db, [(client, arrived) for client, _, arrived in said])
     # Opt-out and help words have answers of their own, or the network's (field.md 4.1).
     tell = {
         client.conversation_id: (client, number)
         for client, number, arrived in said
-        if number.answers and (arrived.asks is None or arrived.asks.word == "YES")
+        if number.answers and _is_ordinary(arrived) and arrived.event_id not in quiet
     }
     if not tell:
         return
@@ -629,6 +640,32 @@ async def _evidently_text(db: Db, texts: Sequence[tuple[Any, Any, Arrived]]) -> 
             columns.texts(client.phone for client, *_ in texts),
         ],
     )
+
+
+# Who texted longer ago is not told any more that it was outside of the hours.
+STILL_TOLD = timedelta(minutes=30)
+# The job that tells them, by the name that `alerts` gives it.
+TELL_CLOSED = "tell_closed"
+
+
+async def _tell_closed(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arrived]]) -> None:
+    """Whoever texts while a business is closed that wants it told is told so: once each time it is closed."""
+    jobs = [
+        {"business_id": str(client.business_id), "client_id": str(client.id), "at": arrived.at.isoformat()}
+        for _, number, client, _, arrived in rows
+        if number.hours
+        and _is_ordinary(arrived)
+        and client.texting != "stopped"
+        and timezone.now() - arrived.at < STILL_TOLD
+        and not is_open(Business(hours=number.hours, time_zone=number.time_zone), arrived.at)
+    ]
+    if jobs:
+        await defer(db, TELL_CLOSED, jobs)
+
+
+def _is_ordinary(arrived: Arrived) -> bool:
+    """It neither stops texts nor asks for help."""
+    return arrived.asks is None or arrived.asks.word == "YES"
 
 
 async def _help(db: Db, texts: Sequence[tuple[Any, Any, Arrived]]) -> None:

@@ -30,11 +30,13 @@ from parley.quota import ledger
 from parley.sms.numbers import is_toll_free
 from parley.sms.optout import Wish, wish
 
-# A bare "cancel" is doubtful where one of the last texts spoke of something that can be cancelled.
+# A bare "cancel" is doubtful where the client has an appointment, or had one in the last days; and where one of the
+# last texts spoke of something that can be cancelled, for not every business has its appointments here.
 SPOKE_OF = (
     r"\m(appointment|appt|booking|booked|reservation|visit|session|class|see you|rendez-vous|cita|reserva)"
 )
 LATELY = timedelta(days=14)
+JUST_HAD = timedelta(days=3)
 
 OPTED_OUT = "They opted out of texts."
 NO_MARKETING = "They opted out of marketing."
@@ -68,6 +70,11 @@ WHO_IS_MEANT = """
 
 SPOKEN_LATELY = """
     SELECT EXISTS (
+        SELECT 1 FROM clients_client c
+        JOIN appointments_appointment a ON a.business_id = c.business_id AND a.client_id = c.id
+        WHERE c.business_id = %(business)s AND c.phone = %(phone)s AND a.business_id = %(business)s
+          AND a.starts_at > %(had)s AND a.status IN ('requested', 'booked')
+    ) OR EXISTS (
         SELECT 1 FROM (
             SELECT m.body, m.title FROM messaging_message m
             JOIN messaging_conversation v ON v.business_id = m.business_id AND v.id = m.conversation_id
@@ -207,7 +214,12 @@ async def _line(cursor: Any, said: Said, row: Any) -> Line | None:
         category = Category.ALL if row.of_marketing == Says.AGREED else Category.SERVICE
         return Line(**base, category=category, says=Says.AGREED)
     if wanted.doubtful and not said.carrier.blocks(ours, said.text.body) and row.service != "refused":
-        asked = {"business": row.business_id, "phone": said.text.sender, "since": said.at - LATELY}
+        asked = {
+            "business": row.business_id,
+            "phone": said.text.sender,
+            "since": said.at - LATELY,
+            "had": said.at - JUST_HAD,
+        }
         await cursor.execute(SPOKEN_LATELY, asked | {"of": SPOKE_OF})
         if (await cursor.fetchone()).spoken:
             return Line(**base, category=Category.ALL, says=Says.DOUBTFUL)

@@ -62,6 +62,16 @@ def choose(business: Business, kind: Message.Kind, phone: str) -> Sender:
     return _choose(business, kind, phone, hold=True)
 
 
+def own_of(business: Business, kind: Message.Kind) -> Sender | None:
+    """The business's own number, if it is what such texts leave from whoever they go to; None: `may_leave` says."""
+    if kind == Message.Kind.MARKETING or not business.texting:
+        return None
+    where = standing(business)
+    if where.number is None or (kind == Message.Kind.DIRECT and where.column is Column.OFF):
+        return None
+    return Sender(where.number, "own" if kind == Message.Kind.DIRECT else "own_automatic")
+
+
 def answer_from(business: Business, number: PhoneNumber) -> Sender:
     """The number a client wrote to, for the answer that nobody reads it. Raises NoNumber."""
     if not business.texting:

@@ -88,6 +88,11 @@ def why_no_texts(client: Client) -> str | None:
     return None
 
 
+def as_sent(body: str) -> str:
+    """The words as they are sent: PostgreSQL has no place for a NUL, and a text needs no carriage returns."""
+    return body.replace("\r\n", "\n").replace("\x00", "").strip()
+
+
 def check(
     business: Business,
     client: Client,
@@ -104,7 +109,7 @@ def check(
     `answering` is the number that the client wrote to, where an answer leaves from that one whatever else holds.
     `confirms`: it is the one text that may follow an opt-out.
     """
-    body = body.replace("\r\n", "\n").replace("\x00", "").strip()
+    body = as_sent(body)
     subject = " ".join(subject.replace("\x00", "").split())
     if len(subject) > LONGEST_SUBJECT:
         raise CannotSend(
@@ -129,7 +134,7 @@ def check(
     known = None
     if kind != Message.Kind.DIRECT:
         known = consent.handset(business, client.phone)
-        if (reason := _why_not_automatic(client, known, kind)) and not confirms:
+        if (reason := why_not_automatic(client, known, kind)) and not confirms:
             raise CannotSend("channel", reason)
     if not body:
         raise CannotSend("body", "Write a message first.")
@@ -161,7 +166,7 @@ def check(
     )
 
 
-def _why_not_automatic(client: Client, known: Handset | None, kind: Message.Kind) -> str | None:
+def why_not_automatic(client: Client, known: Handset | None, kind: Message.Kind) -> str | None:
     """What a client's card does not say, and a text that no member wrote must ask (rule R6's gate asks it again)."""
     if known is not None and Handset.Service.DOUBTFUL in (known.service, known.marketing):
         return f"{client.calls} may have opted out, and nobody has said yet what they meant."
@@ -220,6 +225,11 @@ def send(
         raise
 
 
+def sent_already(business: Business, kind: Message.Kind, text: Automatic) -> Message | None:
+    """The message that this became before, if it did: written under its key, or left before a restore (rule R9)."""
+    return _sent_before(business, text.key) or _left_before(business, kind, text)
+
+
 def _sent_before(business: Business, client_key: uuid.UUID) -> Message | None:
     """The message of this key, if there is one already."""
     if planned.row(SENT_BEFORE, {"business": business.pk, "key": client_key}):
@@ -238,54 +248,75 @@ def send_automatic(
     title: str,
     body: str,
     key: uuid.UUID,
+    channel: str = Message.Channel.SMS,
+    subject: str = "",
     answering: PhoneNumber | None = None,
     confirms: bool = False,
 ) -> Message:
-    """Write and queue a text that no member wrote: transactional or marketing. Returns the message, `queued`.
+    """Write and queue a message that no member wrote: transactional or marketing. Returns it, `queued`.
 
     `key` names the event: a second call with it returns the first message. The conversation keeps its place, for
-    nobody has said anything in it. A text that may not be sent is written too, `canceled`, with why, so that whoever
-    looks for it finds the reason; it is not sent later. An answer (`answering`) that may not be sent is owed to
-    nobody, and raises CannotSend; so does a text to somebody without a number.
+    nobody has said anything in it. What may not be sent is written too, `canceled`, with why, so that whoever looks
+    for it finds the reason; it is not sent later. An answer (`answering`) that may not be sent is owed to nobody, and
+    raises CannotSend; so does a message to somebody without a number, or for an email without an address.
     """
-    if first := _sent_before(business, key) or _left_before(business, client, kind, title, body, key):
+    text = Automatic(client, title, body, key, channel, subject)
+    if first := sent_already(business, kind, text):
         return first
     try:
         with transaction.atomic():
             ready = check(
                 business,
                 client,
-                channel=Message.Channel.SMS,
+                channel=channel,
                 body=body,
+                subject=subject,
                 kind=kind,
                 answering=answering,
                 confirms=confirms,
             )
             return _write(business, client, ready, key, kind=kind, title=title, hold=answering is None)
     except CannotSend as refusal:
-        if answering is not None or not client.phone or not body.strip():
+        if answering is not None or not text.address or not body.strip():
             raise
-        return _write_unsent(business, client, kind, title, body, key, refusal)
+        return _write_unsent(business, kind, text, refusal)
     except IntegrityError:
         if first := _sent_before(business, key):
             return first
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class Automatic:
+    """A message that no member wrote, to be written: see `send_automatic`."""
+
+    client: Client
+    title: str
+    body: str
+    key: uuid.UUID
+    channel: str = Message.Channel.SMS
+    subject: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where it goes; empty if there is nowhere."""
+        return self.client.email if self.channel == Message.Channel.EMAIL else self.client.phone
+
+
 # How long a text that is known only from the carrier's records may be one that a restored job is about to write again.
 LEFT_LATELY = timedelta(days=1)
 
 
-def _left_before(
-    business: Business, client: Client, kind: Message.Kind, title: str, body: str, key: uuid.UUID
-) -> Message | None:
+def _left_before(business: Business, kind: Message.Kind, text: Automatic) -> Message | None:
     """The same text, if it left before the database was restored: from then on it is this event's (rule R9)."""
+    if text.channel != Message.Channel.SMS:
+        return None
     record = (
         business.messages.filter(
-            conversation__client=client,
+            conversation__client=text.client,
             client_key=None,
             why__has_key="records",
-            body=body.strip(),
+            body=as_sent(text.body),
             at__gt=timezone.now() - LEFT_LATELY,
         )
         .order_by("at")
@@ -294,34 +325,36 @@ def _left_before(
     if record is None:
         return None
     found = Message.objects.filter(business=business, pk=record.pk, client_key=None)
-    found.update(client_key=key, kind=kind, title=title, changed_at=timezone.now())
-    return business.messages.filter(client_key=key).first()
+    found.update(client_key=text.key, kind=kind, title=text.title, changed_at=timezone.now())
+    return business.messages.filter(client_key=text.key).first()
+
+
+def not_sent(business: Business, kind: Message.Kind, text: Automatic, words: str) -> Message:
+    """Write down that this message is not sent, and why in `words`, so that whoever looks for it finds the reason.
+
+    Once for its key. It must have an address.
+    """
+    return _write_unsent(business, kind, text, CannotSend("channel", words))
 
 
 @transaction.atomic
-def _write_unsent(
-    business: Business,
-    client: Client,
-    kind: Message.Kind,
-    title: str,
-    body: str,
-    key: uuid.UUID,
-    refusal: CannotSend,
-) -> Message:
+def _write_unsent(business: Business, kind: Message.Kind, text: Automatic, refusal: CannotSend) -> Message:
     now = timezone.now()
+    longest = LONGEST_EMAIL if text.channel == Message.Channel.EMAIL else LONGEST_TEXT
     message, new = Message.objects.get_or_create(
         business=business,
-        client_key=key,
+        client_key=text.key,
         defaults={
-            "conversation": conversation_with(client),
+            "conversation": conversation_with(text.client),
             "direction": Message.Direction.OUT,
-            "channel": Message.Channel.SMS,
+            "channel": text.channel,
             "kind": kind,
-            "title": title,
-            "body": body.strip()[:LONGEST_TEXT],
+            "title": text.title,
+            "subject": text.subject.replace("\x00", "")[:LONGEST_SUBJECT],
+            "body": as_sent(text.body)[:longest],
             "state": Message.State.CANCELED,
             "reason": refusal.words[:300],
-            "their_address": client.phone,
+            "their_address": text.address,
             "why": {"refused": why.refused(refusal.field, refusal.words)},
             "at": now,
             "changed_at": now,

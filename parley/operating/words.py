@@ -16,9 +16,13 @@ DOES = {
     "receiving": ("Reads what came in", "Texts that come in are kept, and shown later."),
     "doubt": ("Asks the carrier what became of texts", "Texts in doubt stay in doubt."),
     "backfill": ("Looks for missed texts at the carrier", "Texts that no webhook brought are found later."),
-    "jobs": ("Emails, pictures, notifications, reminders", "All of these wait."),
+    "jobs": ("Emails, pictures, notifications", "All of these wait."),
+    "alerts": (
+        "Writes automatic messages when they are due",
+        "Reminders wait, and those that come too late are not sent.",
+    ),
 }
-START = {"web": "parley web", "jobs": "parley jobs"}
+START = {"web": "parley web", "jobs": "parley jobs", "alerts": "parley jobs"}
 
 # From when on (seconds) the page says that something is not well.
 LATE_DIRECT = 120.0

@@ -10,7 +10,7 @@ of a business are numbered in the order in which its balance changed, and their 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
@@ -111,6 +111,38 @@ _NOTHING_FOLLOWS = """
              AND {low}::bigint * allowance <= 100 * (allowance - monthly + least(monthly, %(segments)s::int))::bigint)
     AND NOT (reload AND monthly + bought - %(segments)s::int < reload_below)
 """.replace("{low}", str(LOW))
+
+# As _DEBIT, for many texts in the order of `place`; `paid` holds what each took, and how many were left after it. The
+# month's texts go first, so of each text they pay what of it lies below their sum.
+_DEBIT_MANY = """
+    WITH text AS (
+        SELECT *, (sum(segments) OVER (ORDER BY place))::int AS upto
+        FROM unnest(%(messages)s::uuid[], %(segments)s::int[]) WITH ORDINALITY AS t (message_id, segments, place)
+    ), was AS (
+        SELECT business_id, least(monthly, %(sum)s::int) AS monthly FROM quota_balance
+        WHERE business_id = %(business)s AND month = %(month)s AND monthly + bought >= %(sum)s::int
+        FOR UPDATE
+    ), now AS (
+        UPDATE quota_balance b
+        SET monthly = b.monthly - was.monthly, bought = b.bought - (%(sum)s::int - was.monthly),
+            {used} = b.{used} + %(sum)s::int
+        FROM was WHERE b.business_id = was.business_id
+        RETURNING was.monthly AS took, b.monthly, b.bought, b.allowance, b.reload, b.reload_below
+    ), cost AS (
+        SELECT text.*, least(now.took, upto) - least(now.took, upto - segments) AS monthly,
+               now.monthly + now.bought + %(sum)s::int - upto AS still
+        FROM text, now
+    ), line AS (
+        INSERT INTO quota_entry (business_id, kind, month, monthly, bought, message_id, used_for, at)
+        SELECT %(business)s, 'spent', %(month)s, -monthly, monthly - segments, message_id, '{kind}', clock_timestamp()
+        FROM cost ORDER BY place RETURNING id, message_id
+    ), paid AS (
+        SELECT cost.message_id, cost.place, line.id AS entry, cost.monthly, cost.segments - cost.monthly AS bought,
+               cost.still AS left
+        FROM cost JOIN line ON line.message_id = cost.message_id
+    ) {along}
+    SELECT now.* {tells} FROM now
+"""
 
 # Of each of these messages that was debited and not refunded yet: back to where it came from. What a month that is
 # over had given is lost with it. Written for both roads: Django's connection and the loops' own.
@@ -325,6 +357,41 @@ def _debit(kind: Kind, ctes: str, tells: str, *, plain: bool) -> str:
     return _DEBIT.format(
         kind=kind, used=f"used_{kind}", only=_NOTHING_FOLLOWS if plain else "", along=ctes, tells=tells
     )
+
+
+def debit_many(
+    business: Business, texts: Sequence[tuple[uuid.UUID, int]], kind: Kind, along: Along = NOTHING_ALONG
+) -> None:
+    """Pay for many texts, each (message, segments), and write what comes `along`, all or nothing. Raises NoTexts.
+
+    A line of the ledger each, in their order, as if they had been paid for one after another; one change of the
+    balance. `along` takes what each took from `paid`, by `message_id`. In the caller's transaction, which then holds
+    the balance until it ends: so do this late.
+    """
+    assert connection.in_atomic_block
+    total = sum(segments for _, segments in texts)
+    given = {
+        "business": business.pk,
+        # PostgreSQL's own notation: see messaging.columns.
+        "messages": "{" + ",".join([message.hex for message, _ in texts]) + "}",
+        "segments": "{" + ",".join([str(segments) for _, segments in texts]) + "}",
+        "sum": total,
+        "month": month_of(business),
+        **along.given,
+    }
+    statement = _debit_many(kind, along.ctes, along.tells)
+    found = planned.row(statement, given)
+    if found is None:
+        known = balance(business)
+        found = planned.row(statement, given | {"month": known.month})
+        if found is None:
+            raise NoTexts(_too_few(business, total))
+    _watch(business, After(*found[:6]))
+
+
+@cache
+def _debit_many(kind: Kind, ctes: str, tells: str) -> str:
+    return _DEBIT_MANY.format(kind=kind, used=f"used_{kind}", along=ctes, tells=tells)
 
 
 def _spent(segments: int, found: tuple[Any, ...]) -> Spent:

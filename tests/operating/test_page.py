@@ -117,7 +117,7 @@ def test_what_it_says_when_something_is_not(office: Browser, juniper: House, ald
         "what was sent since. No log yet.",
         "2 texts of the last day came without a webhook.",
         "“Sends texts” is not running: seen last 12 min ago. Texts stay in the queue and leave later.",
-        "“Emails, pictures, notifications, reminders” is not running: seen not in the last day.",
+        "“Emails, pictures, notifications” is not running: seen not in the last day.",
         "1 webhook could not be read.",
         "Nothing leaves from (855) 555-0167: The carrier has suspended it.",
         "What came in 3 min ago is not read yet.",

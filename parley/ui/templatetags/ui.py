@@ -17,6 +17,8 @@ from django.utils import timezone
 from django.utils.html import format_html, urlize
 from django.utils.safestring import SafeString, mark_safe
 
+from parley.sms.numbers import pretty
+
 register = template.Library()
 
 
@@ -158,6 +160,12 @@ def local_date(at: datetime, zone: tzinfo | None = None) -> date:
 def month(on: date) -> str:
     """March 2022."""
     return on.strftime("%B %Y")
+
+
+@register.filter
+def pretty_number(number: str) -> str:
+    """(503) 555-0118"""
+    return pretty(number)
 
 
 @register.filter

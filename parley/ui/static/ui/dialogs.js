@@ -26,8 +26,11 @@ function focusFirst() {
   (dialog.querySelector("[aria-invalid=true], [data-problem]") ?? dialog.querySelector("[autofocus]"))?.focus();
 }
 
-dialog.addEventListener("htmx:after:swap", (e) => {
-  if (e.detail.ctx.target !== dialog || !dialog.querySelector("[data-sheet]")) return;
+/* A button of the page may ask for a sheet itself, with what is typed there: hx-post, hx-target="#dialog". */
+document.addEventListener("htmx:after:swap", (e) => {
+  const { target, sourceElement } = e.detail.ctx;
+  if (target !== dialog || !dialog.querySelector("[data-sheet]")) return;
+  if (!dialog.open && sourceElement && !dialog.contains(sourceElement)) opener = sourceElement;
   if (!dialog.open) dialog.showModal();
   settleDrafts();
   focusFirst();

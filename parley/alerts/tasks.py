@@ -1,0 +1,45 @@
+"""The room's jobs, where procrastinate looks for them. Every task may run twice and does its work once."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.db import transaction
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app
+
+from parley.alerts import planning
+from parley.alerts.models import Due
+from parley.appointments import booking
+from parley.appointments.models import Appointment
+from parley.businesses.models import Business
+from parley.messaging import answering, receiving
+
+AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
+
+
+@app.task(name=answering.TELL, queue="texts", retry=AGAIN)
+def appointment_answered(business_id: str, appointment_id: str, what: str) -> None:
+    """Tell whoever acts on it that a client's text confirmed an appointment, or declined it."""
+    business = Business.objects.get(pk=uuid.UUID(business_id))
+    with transaction.atomic():
+        try:
+            appointment = booking.held(business, uuid.UUID(appointment_id))
+        except Appointment.DoesNotExist:
+            return
+        if what == "declined" and appointment.declined_at is not None:
+            booking.tell_answered(appointment, "declined")
+        elif what == "confirmed" and (since := appointment.confirmed_at) is not None:
+            told = Due.objects.filter(business=business, about_id=appointment.pk, kind="confirmed")
+            if not told.filter(at__gte=since).exists():
+                booking.tell_answered(appointment, "confirmed")
+
+
+@app.task(name=receiving.TELL_CLOSED, queue="texts", retry=AGAIN)
+def tell_closed(business_id: str, client_id: str, at: str) -> None:
+    """Plan the answer to somebody who texted while it was closed, if they have had none since it closed."""
+    business = Business.objects.get(pk=uuid.UUID(business_id))
+    client = business.clients.filter(pk=uuid.UUID(client_id)).first()
+    if client is not None:
+        planning.plan_closed(business, client, datetime.fromisoformat(at))

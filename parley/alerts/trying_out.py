@@ -1,0 +1,96 @@
+"""A test of a message, to the member who asks for it: by text, through the queue and paid for, and by email."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from parley.alerts import wording
+from parley.alerts.examples import Example
+from parley.alerts.kinds import KINDS
+from parley.alerts.models import Rule
+from parley.alerts.placeholders import values
+from parley.businesses.models import Member
+from parley.businesses.tenancy import new_id
+from parley.clients.models import Client
+from parley.messaging import sending
+from parley.messaging.models import Message
+from parley.sms.numbers import pretty
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one test, in words; `fine` if it is on its way."""
+
+    fine: bool
+    words: str
+
+
+def send_test(member: Member, rule: Rule, example: Example, language: str) -> list[Outcome]:
+    """Send the message as `example` would read it to the member's own mobile, email, or both, as the rule says.
+
+    The text goes to a card of their own, which is made where nobody has the number.
+    """
+    business = member.business
+    shown = Rule(
+        business=business, kind=rule.kind, texts=rule.texts, subjects=rule.subjects, emails=rule.emails
+    )
+    shown.stop_line, shown.email = rule.stop_line, rule.email
+    said = values(business, example.client, example.subject, language, at=example.at)
+    try:
+        composed = wording.compose(shown, said, language)
+    except wording.Unfit as unfit:
+        return [Outcome(False, unfit.words)]
+    outcomes = []
+    if rule.sms or not rule.email:
+        card = _card(member, phone=member.phone)
+        outcomes.append(_send(member, card, rule, "sms", composed.text, f"to {pretty(member.phone)}"))
+    if rule.email:
+        card = _card(member, email=member.user.email)
+        outcomes.append(
+            _send(member, card, rule, "email", composed.email, f"to {card.email}", composed.subject)
+        )
+    return outcomes
+
+
+def _send(
+    member: Member, card: Client, rule: Rule, channel: str, body: str, to: str, subject: str = ""
+) -> Outcome:
+    try:
+        message = sending.send_automatic(
+            member.business,
+            card,
+            kind=Message.Kind.TRANSACTIONAL,
+            title=f"Test: {KINDS[rule.kind].name}",
+            body=body,
+            key=new_id(),
+            channel=channel,
+            subject=f"Test: {subject}" if subject else "",
+        )
+    except sending.CannotSend as refusal:
+        return Outcome(False, refusal.words)
+    if message.state == Message.State.CANCELED:
+        return Outcome(False, message.reason)
+    return Outcome(True, f"{'Email' if channel == 'email' else 'Text'} sent {to}.")
+
+
+def _card(member: Member, *, phone: str = "", email: str = "") -> Client:
+    """The client card that has this number or address, else a new one in the member's name."""
+    clients = member.business.clients
+    if phone:
+        known = clients.filter(phone=phone).first()
+    else:
+        known = Client.objects.matching(member.business, email).filter(email__iexact=email).first()
+    if known:
+        return known
+    first, _, last = member.user.name.partition(" ")
+    made = Client(
+        business=member.business, first_name=first[:60], last_name=last[:60], phone=phone, email=email
+    )
+    try:
+        with transaction.atomic():
+            made.save(force_insert=True)
+    except IntegrityError:
+        return clients.get(phone=phone)
+    return made
