@@ -34,6 +34,7 @@ class Run:
 
 RUNS = (
     Run("faults/worker_kills.py", {"texts": 5_000, "clients": 2_500}),
+    Run("faults/clock_kills.py", {"reminders": 20_000, "businesses": 20}),
     Run("faults/database_kills.py", {"texts": 5_000, "kills": 20}),
     Run("faults/web_kills.py", {"events": 10_000}),
     Run("faults/database_away.py", {"away": 600}),
