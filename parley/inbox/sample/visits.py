@@ -8,6 +8,8 @@ from __future__ import annotations
 import random
 from datetime import UTC, date, datetime, time, timedelta
 
+from django.utils import timezone
+
 from parley.appointments.models import Appointment, Service
 from parley.businesses.models import Business, Member
 from parley.clients.models import Client
@@ -76,7 +78,7 @@ def _appointment(
     business: Business, client: Client, service: Service, member: Member, on: date, at: str, stands: str
 ) -> Appointment:
     starts = datetime.combine(on, time.fromisoformat(at), business.zone).astimezone(UTC)
-    heard = starts - timedelta(hours=22)
+    heard = min(starts - timedelta(hours=22), timezone.now() - timedelta(hours=3))
     return Appointment(
         business=business,
         client=client,
