@@ -440,6 +440,41 @@ GUARDS: Sequence[Guard] = [
         "        if False:",
         "tests/messaging/test_journal.py::test_what_spoils_a_batch_takes_no_other_with_it",
     ),
+    Guard(
+        "automatic messages: what somebody is changing is left for the next look",
+        "parley/alerts/clock.py",
+        'free = own.filter(pk__in=ids).select_for_update(of=("self",), skip_locked=True, no_key=True)',
+        "free = own.filter(pk__in=ids)",
+        "tests/alerts/test_clock.py::test_what_somebody_is_changing_just_now_is_left_for_the_next_look",
+    ),
+    Guard(
+        "automatic messages: a message's key is of what is due",
+        "parley/alerts/clock.py",
+        'return uuid.uuid5(due.pk, f"{channel}:late" if late else str(channel))',
+        "return uuid.uuid4()",
+        "tests/alerts/test_clock.py::test_a_booking_a_reminder_and_nothing_twice",
+    ),
+    Guard(
+        "many at once: who may have opted out goes the way that has words for it",
+        "parley/messaging/sending_many.py",
+        "and not why_not_automatic(text.client, known, kind)",
+        "",
+        "tests/messaging/test_sending_many.py::test_what_becomes_of_one_becomes_of_many",
+    ),
+    Guard(
+        "R9: many at once: a text that left before a restore",
+        "parley/messaging/sending_many.py",
+        "and (text.client.pk, body) not in left",
+        "",
+        "tests/messaging/test_sending_many.py::test_a_text_known_from_the_carrier_s_records_is_this_one",
+    ),
+    Guard(
+        "answers: a late text does not confirm what was moved since",
+        "parley/messaging/answering.py",
+        "AND a.asked_at <= w.at AND a.confirmed_at IS NULL",
+        "AND a.confirmed_at IS NULL",
+        "tests/messaging/test_answering.py::test_a_late_text_does_not_confirm_what_was_moved_since",
+    ),
 ]
 
 
