@@ -469,11 +469,11 @@ GUARDS: Sequence[Guard] = [
         "tests/messaging/test_sending_many.py::test_a_text_known_from_the_carrier_s_records_is_this_one",
     ),
     Guard(
-        "answers: a late text does not confirm what was moved since",
+        "answers: once a member has written, a yes may answer the member",
         "parley/messaging/answering.py",
-        "AND a.asked_at <= w.at AND a.confirmed_at IS NULL",
-        "AND a.confirmed_at IS NULL",
-        "tests/messaging/test_answering.py::test_a_late_text_does_not_confirm_what_was_moved_since",
+        "or (last.spoken and not said.plain)",
+        "",
+        "tests/messaging/test_answering.py::test_once_a_member_has_written_yes_may_answer_the_member",
     ),
 ]
 

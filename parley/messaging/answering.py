@@ -33,7 +33,7 @@ LATELY = timedelta(days=14)
 # What is still to come for whoever wrote, the nearest first.
 TO_COME = """
     SELECT w.place, a.id, a.starts_at, a.confirmed_at, b.time_zone,
-           CASE WHEN a.asked_at > w.at - %s THEN a.asked_at END AS asked_at,
+           CASE WHEN a.asked_at <= w.at AND a.asked_at > w.at - %s THEN a.asked_at END AS asked_at,
            -- Somebody has written to them since, by hand.
            EXISTS (SELECT 1 FROM messaging_message m
                    WHERE m.business_id = w.business_id AND m.conversation_id = w.conversation_id
