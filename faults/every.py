@@ -22,6 +22,7 @@ COUNTS = COLUMNS[2:6]
 # Each run, its size, and whether it has a seed.
 RUNS: dict[str, tuple[dict[str, int], bool]] = {
     "faults/worker_kills.py": ({"texts": 5_000, "clients": 2_500}, True),
+    "faults/clock_kills.py": ({"reminders": 20_000, "businesses": 20}, True),
     "faults/database_kills.py": ({"texts": 5_000, "kills": 20}, True),
     "faults/web_kills.py": ({"events": 10_000}, True),
     "faults/database_away.py": ({"away": 600}, True),

@@ -1,9 +1,9 @@
 """Workers that can be killed several times a second: forked from one process that has loaded Parley already.
 
 A `parley texts` needs a second to load, so a worker that lives half a second would do no work. A child of the nursery
-is the same worker (`messaging.loops.run`), with the same environment, 20 ms after it was asked for.
+is the same worker, with the same environment, 20 ms after it was asked for. A `parley jobs` likewise.
 
-    python -m faults.nursery     "start" on stdin -> the child's pid on stdout; ends, with all children, at EOF
+    python -m faults.nursery texts|jobs    "start" on stdin -> the pid on stdout; ends, with all children, at EOF
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tests.world import ROOT
 
 
 class Nursery:
-    """The workers of one `World`, on its database, with its patience."""
+    """The workers of one `World`, on its database, with its patience: `parley texts`, or what `kind` says."""
 
-    def __init__(self, world: Any) -> None:
+    def __init__(self, world: Any, kind: str = "texts") -> None:
         self._log = open(world.folder / "workers.log", "ab")  # noqa: SIM115  the children's own
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "faults.nursery"],
+            [sys.executable, "-m", "faults.nursery", kind],
             cwd=ROOT,
             env=world.environment,
             stdin=subprocess.PIPE,
@@ -64,8 +64,10 @@ def main() -> None:
     import django
 
     django.setup()
+    from parley.config import jobs
     from parley.messaging import loops
 
+    run = jobs.run if sys.argv[1:] == ["jobs"] else loops.run
     children: set[int] = set()
     for _ in sys.stdin:
         pid = os.fork()
@@ -73,7 +75,7 @@ def main() -> None:
             os.close(0)
             os.dup2(2, 1)
             try:
-                loops.run()
+                run()
             finally:
                 os._exit(0)
         children.add(pid)

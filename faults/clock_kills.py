@@ -1,0 +1,93 @@
+"""Clocks that die in the middle of everything: is a reminder lost, or sent twice?
+
+    python faults/clock_kills.py [--reminders 20000] [--businesses 20] [--workers 2] [--seed 1]
+
+Reminders of several businesses are due at once; every 0.2 to 0.6 s one of the `parley jobs` gets SIGKILL and another
+takes its place, until all are done. Every row is looked at then: one message each, in its own words, paid for once.
+Then `parley texts` sends them, and the sandbox's truth log says how many texts each handset got. One JSON line; exit
+code 1 unless all counts are 0.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bench.due import businesses, fill, wrong  # noqa: E402
+from bench.ground import ground  # noqa: E402
+from faults.judge import asked, tell  # noqa: E402
+from faults.nursery import Nursery  # noqa: E402
+
+
+def storm(world: Any, houses: Sequence[Any], *, each: int, seed: int, workers: int = 2) -> dict[str, Any]:
+    """Let clocks die until all reminders are done; judge the rows, and what the handsets got.
+
+    `kills` counts the deaths, `at_work` those after which something was done and something was not.
+    """
+    from parley.alerts.models import Due
+    from parley.messaging.models import Message
+    from tests.waiting import until
+
+    for house in houses:
+        world.add_number(house.number.number)
+    fill(list(houses), each)
+    dice, kills, at_work, whole = random.Random(seed), 0, 0, len(houses) * each
+    waiting = Due.objects.filter(state="waiting")
+    with Nursery(world, "jobs") as nursery:
+        alive = [nursery.start() for _ in range(workers)]
+        deadline = time.monotonic() + 120 + whole / 100
+        while left := waiting.count():
+            assert time.monotonic() < deadline, f"{left} reminders still wait"
+            time.sleep(dice.uniform(0.2, 0.6))
+            place = dice.randrange(workers)
+            nursery.kill(alive[place])
+            kills += 1
+            at_work += 0 < waiting.count() < whole
+            alive[place] = nursery.start()
+    rows = list(wrong(list(houses), each))
+    world.start("texts")
+    until(
+        lambda: not Message.objects.exclude(state="delivered").exists(),
+        120 + whole / 50,
+        what="the delivery of all",
+    )
+    got = Counter(row["to"] + row["from"] for row in world.truth(direction="outbound-api"))
+    return {
+        "tried": whole,
+        "lost": whole - len(got),
+        "duplicated": sum(count - 1 for count in got.values()),
+        "let_in": 0,
+        "misshown": len(rows),
+        "kills": kills,
+        "at_work": at_work,
+    }
+
+
+def main() -> None:
+    wish = asked(__doc__, reminders=20_000, businesses=20, workers=2)
+    with ground(durable=False) as folder:
+        from tests.world import a_world
+
+        with a_world(folder, "sandbox", "web") as world:
+            houses = businesses(wish.businesses, 2 * wish.reminders)
+            began = time.monotonic()
+            seen = storm(
+                world,
+                houses,
+                each=wish.reminders // wish.businesses,
+                seed=wish.seed,
+                workers=wish.workers,
+            )
+    tell("clock_kills", seen, began, seed=wish.seed)
+
+
+if __name__ == "__main__":
+    main()
