@@ -524,6 +524,50 @@ GUARDS: Sequence[Guard] = [
         "tests/messaging/test_delivery.py::test_an_outcome_that_comes_after_the_lease_binds_but_never_regresses",
     ),
     Guard(
+        "R7: a refusal that comes after the lease says nothing of the next attempt",
+        OUTCOMES,
+        "a.state IN ('sending', 'unknown') AND a.carrier_id IS NULL",
+        "a.carrier_id IS NULL",
+        "tests/messaging/test_delivery.py::"
+        "test_what_is_said_late_of_an_attempt_that_was_given_up_is_not_said_of_the_next",
+    ),
+    Guard(
+        "R7: nor does doubt",
+        OUTCOMES,
+        "WHERE id = ANY(%s) AND state = 'sending' AND carrier_id IS NULL RETURNING message_id",
+        "WHERE id = ANY(%s) RETURNING message_id",
+        "tests/messaging/test_delivery.py::"
+        "test_what_is_said_late_of_an_attempt_that_was_given_up_is_not_said_of_the_next",
+    ),
+    Guard(
+        "R7: what the carrier itself refused is not bound by a receipt",
+        OUTCOMES,
+        "AND a.carrier_id IS NULL AND a.state <> 'refused'",
+        "AND a.carrier_id IS NULL",
+        "tests/messaging/test_receipts.py::test_what_the_carrier_itself_refused_gets_no_id",
+    ),
+    Guard(
+        "R5: a row of the log belongs to one attempt",
+        DOUBT,
+        "if row.carrier_id not in taken",
+        "if True",
+        "tests/messaging/test_doubt.py::test_a_row_of_the_log_belongs_to_one_text_of_the_same_words",
+    ),
+    Guard(
+        "R5: and to a text of its words",
+        DOUBT,
+        "if row.body == attempt.body",
+        "if True",
+        "tests/messaging/test_doubt.py::test_a_row_of_the_log_belongs_to_one_text_of_the_same_words",
+    ),
+    Guard(
+        "only what is queued is begun",
+        DELIVERY,
+        "AND m.state = 'queued' AND NOT taken.refused",
+        "AND NOT taken.refused",
+        "tests/messaging/test_delivery.py::test_what_is_queued_no_more_is_not_begun",
+    ),
+    Guard(
         "R6: an opt-out that may not be obeyed yet gets no 200",
         INTAKE,
         "        if wait is None:\n            raise StillUnderWay\n",
