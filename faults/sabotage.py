@@ -561,6 +561,13 @@ GUARDS: Sequence[Guard] = [
         "tests/messaging/test_doubt.py::test_a_row_of_the_log_belongs_to_one_text_of_the_same_words",
     ),
     Guard(
+        "R5: absence is not concluded of what was bound meanwhile",
+        DOUBT,
+        "WHERE id = %s AND state = 'unknown' RETURNING message_id",
+        "WHERE id = %s RETURNING message_id",
+        "tests/messaging/test_doubt.py::test_an_answer_that_comes_while_the_log_is_read_is_believed",
+    ),
+    Guard(
         "only what is queued is begun",
         DELIVERY,
         "AND m.state = 'queued' AND NOT taken.refused",

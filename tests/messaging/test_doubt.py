@@ -148,6 +148,21 @@ async def test_a_row_of_the_log_belongs_to_one_text_of_the_same_words(line: Line
     assert (still.state, still.carrier_id) == ("bound", "SM3")
 
 
+async def test_an_answer_that_comes_while_the_log_is_read_is_believed(line: Line, juniper: House) -> None:
+    """The log lacked it, for the second time; but then it was bound."""
+    doubts = Doubts({}, Patience(1.0))
+    client = await sync_to_async(juniper.client)()
+    await sync_to_async(send)(juniper.owner, client, channel="sms", body="ok")
+    [claimed] = await line.run(lambda db: claim(db, room=1, carriers=["twilio"], lease=60))
+    await outcomes.record(line, [Outcome(claimed.attempt_id, "unknown")], Patience(1.0))
+    await Attempt.objects.aupdate(check_at=timezone.now(), checks=1)
+    [attempt] = await line.run(lambda db: doubt._take(db, 60.0))
+    await outcomes.record(line, [Outcome(claimed.attempt_id, "bound", "SM1")], Patience(1.0))
+    await line.run(lambda db: doubts._settle(db, attempt, []))
+    now = await Attempt.objects.select_related("message").aget()
+    assert (now.state, now.message.state, now.check_at is None) == ("bound", "accepted", False)
+
+
 # Kind, how old (minutes), which try, whether it confirms an opt-out; and whether it is sent again by itself.
 AFTER_ABSENCE = [
     ("direct", 9, 1, False, True),
