@@ -702,17 +702,16 @@ def run(tree: Path, *arguments: str, fresh: bool) -> tuple[int, str]:
     Its exit code, and the last of what it said.
     """
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    done = subprocess.run(
-        [
-            *(tree / ".venv/bin/python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"),
-            *("--reuse-db", *(["--create-db"] if fresh else []), *arguments),
-        ],
-        cwd=tree,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-    )
+    command = [
+        *(tree / ".venv/bin/python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"),
+        *("--reuse-db", *(["--create-db"] if fresh else []), *arguments),
+    ]
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, text=True, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:
+        return -1, f"not done after {LONGEST} s"
     return done.returncode, (done.stdout + done.stderr)[-8000:]
 
 
