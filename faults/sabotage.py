@@ -466,6 +466,13 @@ GUARDS: Sequence[Guard] = [
         "test_a_servant_that_does_not_notice_its_postmasters_death_is_no_obstacle",
     ),
     Guard(
+        "texts are read in the order in which they came",
+        "parley/messaging/receiving.py",
+        "ORDER BY id LIMIT %s",
+        "ORDER BY id DESC LIMIT %s",
+        "tests/messaging/test_receiving.py::test_what_came_at_one_moment_keeps_its_order",
+    ),
+    Guard(
         "of events only the one that cannot be read is set aside",
         "parley/messaging/receiving.py",
         "[trouble[:200], events[0].id]",
