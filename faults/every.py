@@ -2,7 +2,7 @@
 
     python faults/every.py [--quick] [--seeds 1]
 
-Takes about an hour on two cores (`--quick`: a tenth of the sizes). Exit code 1 if any of them found anything. What a
+Takes an hour and a half on two busy cores (`--quick`: a tenth of the sizes). Exit code 1 if any of them found anything. What a
 run printed beside its line is shown when it failed.
 """
 
