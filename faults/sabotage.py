@@ -473,6 +473,20 @@ GUARDS: Sequence[Guard] = [
         "tests/messaging/test_receiving.py::test_what_came_at_one_moment_keeps_its_order",
     ),
     Guard(
+        "one reader at a time reads a shard",
+        "parley/messaging/receiving.py",
+        "WHERE pg_try_advisory_xact_lock({LOCK}, s)",
+        "",
+        "tests/messaging/test_receiving.py",
+    ),
+    Guard(
+        "the journal: opt-outs come before all else in it",
+        INTAKE,
+        "for kind in (OPT_OUTS, EVENTS):",
+        "for kind in (EVENTS, OPT_OUTS):",
+        "tests/messaging/test_journal.py::test_an_opt_out_in_a_journal_is_obeyed_as_it_is_brought_in",
+    ),
+    Guard(
         "of events only the one that cannot be read is set aside",
         "parley/messaging/receiving.py",
         "[trouble[:200], events[0].id]",
@@ -775,7 +789,7 @@ def main() -> None:
             verdict = {0: "GREEN", RED: "red  "}.get(code, f"{code}, which proves nothing:")
             print(verdict, guard.name, file=sys.stderr, flush=True)
             for line in said.splitlines():
-                if line.startswith(("E  ", "FAILED", "ERROR ")):
+                if line.startswith(("E  ", "FAILED", "ERROR tests/")):
                     print("     ", line[:160], file=sys.stderr, flush=True)
             if code != RED:
                 unnoticed.append(guard.name)

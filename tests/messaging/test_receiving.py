@@ -63,5 +63,6 @@ async def test_an_older_text_that_waits_elsewhere_is_not_set_aside_for_one_that_
         await reader._batch(line)
         aside = CarrierEvent.objects.exclude(trouble="").values_list("key", "trouble")
         assert [row async for row in aside] == [(unreadable, "it holds no text")]
+        assert await Message.objects.values_list("body", flat=True).aget() == "Hi"
     await reader._batch(line)
     assert {body async for body in Message.objects.values_list("body", flat=True)} == {"Hello", "Hi"}
