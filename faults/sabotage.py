@@ -96,6 +96,14 @@ GUARDS: Sequence[Guard] = [
         "test_a_younger_text_does_not_overtake_one_that_waits_to_be_tried_again",
     ),
     Guard(
+        "R3: only a text of other words goes past one in doubt",
+        DELIVERY,
+        "AND open.body = mine.body",
+        "AND false",
+        "tests/messaging/test_delivery.py::"
+        "test_a_text_of_the_same_words_is_not_let_past_even_if_its_row_says_so",
+    ),
+    Guard(
         "R4: an answer that nobody understands is doubt",
         "parley/carriers/twilio/http.py",
         "return Doubt(_NO_ANSWER, code=str(status))",

@@ -130,6 +130,17 @@ async def test_a_member_may_send_past_a_text_in_doubt_if_the_words_differ(
     assert [text.body for text in await take(line)] == ["one"]
 
 
+async def test_a_text_of_the_same_words_is_not_let_past_even_if_its_row_says_so(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    """The carrier's log could not tell the two apart."""
+    await sync_to_async(write)(juniper, (MAYA, "ok"), (MAYA, "ok"), (MAYA, "yes"))
+    [first] = await take(line)
+    await outcomes.record(line, [Outcome(first.attempt_id, "unknown")], patience)
+    await Outbox.objects.aupdate(past=True)
+    assert [text.body for text in await take(line)] == ["yes"]
+
+
 async def test_the_database_itself_refuses_a_second_open_attempt(juniper: House, line: Line) -> None:
     await sync_to_async(write)(juniper, ("+15035550118", "one"))
     await take(line)
