@@ -6,15 +6,16 @@ from typing import cast
 
 from parley.businesses.models import Business
 from parley.clients.models import Client, ClientQuerySet
+from parley.clients.search import people
 
 OFFERED = 20
 
 
 def offered(business: Business, q: str) -> list[Client]:
     """Those whose name, number or email matches `q`; without it, whom one spoke with last, then everybody by name."""
-    clients = cast(ClientQuerySet, business.clients.all()).by_name()
     if q:
-        return list(clients.matching(business, q)[:OFFERED])
+        return people(business, q, OFFERED).clients
+    clients = cast(ClientQuerySet, business.clients.all()).by_name()
     recent = business.conversations.open().for_list()[:OFFERED]  # type: ignore[attr-defined]
     first = {talk.client_id: talk.client for talk in recent}
     for client in clients[:OFFERED]:

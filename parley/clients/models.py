@@ -9,7 +9,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Case, Q, Value, When
-from django.db.models.functions import Concat, Lower, Right
+from django.db.models.functions import Concat, Lower, Right, Upper
 
 from parley.businesses.models import Business, initials
 from parley.businesses.tenancy import BusinessOwned, tenant_target
@@ -26,6 +26,11 @@ class ClientQuerySet(models.QuerySet["Client"]):
     def by_name(self) -> ClientQuerySet:
         """In the order of the Clients page; people without a name come last."""
         return self.order_by("sort_name", "id")
+
+
+def with_email(business: Business, email: str) -> models.QuerySet[Client]:
+    """The business's clients who have this address, in whatever case it is written."""
+    return Client.objects.filter(business=business, email__iexact=email).exclude(email="")
 
 
 class Client(BusinessOwned):
@@ -114,6 +119,8 @@ class Client(BusinessOwned):
         ]
         indexes = [
             models.Index("business", "sort_name", "id", name="clients_page"),
+            # As `iexact` asks it.
+            models.Index("business", Upper("email"), name="clients_of_email", condition=~Q(email="")),
             # Whom a STOP to a shared number means: everybody who has the number.
             models.Index("phone", name="clients_of_phone", condition=~Q(phone="")),
             GinIndex("search", name="clients_search"),

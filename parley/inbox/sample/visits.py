@@ -84,6 +84,7 @@ def _appointment(
     business: Business, client: Client, service: Service, member: Member, on: date, at: str, stands: str
 ) -> Appointment:
     starts, now = datetime.combine(on, time.fromisoformat(at), business.zone).astimezone(UTC), timezone.now()
+    heard = min(starts - HEARD, now - timedelta(hours=3))
     return Appointment(
         business=business,
         client=client,
@@ -95,7 +96,7 @@ def _appointment(
         ends_at=starts + timedelta(minutes=service.minutes),
         status=stands if stands in Appointment.Status.values else Appointment.Status.BOOKED,
         asked_at=starts - REMINDED if starts - REMINDED <= now else None,
-        confirmed_at=min(starts - HEARD, now) if stands in ("confirmed", "been") else None,
+        confirmed_at=heard if stands in ("confirmed", "been") else None,
     )
 
 
