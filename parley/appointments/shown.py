@@ -134,7 +134,12 @@ class Shown:
             return Standing("Requested", "waiting", "clock")
         if self.appointment.confirmed_at:
             return Standing("Confirmed", "good", "check")
-        return None if self.over else Standing("Waiting for an answer", "quiet", "clock")
+        if self.over:
+            return None
+        # Nobody waits for an answer to what was not asked yet.
+        if self.appointment.asked_at:
+            return Standing("Waiting for an answer", "quiet", "clock")
+        return Standing("Booked", "quiet", "calendar")
 
 
 def shown(business: Business, appointments: QuerySet[Appointment]) -> list[Shown]:

@@ -54,7 +54,7 @@ def test_a_new_one_is_on_the_calendar_and_told(nora: Browser, juniper: House, to
         "Tomorrow, 2:45 to 3:30 PM (45 min)",
         "Jules Martin",
         "Mild toner",
-        "Waiting for an answer",
+        "Booked",
     ):
         assert words in sheet
 
@@ -271,7 +271,7 @@ def test_the_buttons_of_the_sheet(nora: Browser, juniper: House, told: Told) -> 
         return text(answer.content)
 
     assert "Maya asks for this time." in text(nora.get(sheet).content)
-    assert "Waiting for an answer" in press("accept", tell="on")
+    assert "Booked" in press("accept", tell="on")
     assert "Confirmed" in press("confirm")
     booking.decline(juniper.business, one.pk, "I can’t make it, sorry")
     page = nora.get(sheet).content

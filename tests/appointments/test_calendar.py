@@ -79,12 +79,15 @@ def test_how_each_stands_is_said(juniper: House) -> None:
     booking.cancel(business, cancelled.pk)
     missed = book(juniper, maya, local(juniper, -1, 9))
     booking.missed(business, missed.pk, came=False)
+    asked = book(juniper, maya, local(juniper, 2, 9))
+    booking.asked(business, [asked.pk], timezone.now())
     rows = [
         (confirmed, "Confirmed", "good"),
         (flagged, "Can’t make it?", "waiting"),
         (cancelled, "Cancelled", "quiet"),
         (missed, "Didn’t come", "pending"),
-        (book(juniper, maya, local(juniper, 2, 9)), "Waiting for an answer", "quiet"),
+        (book(juniper, maya, local(juniper, 2, 9)), "Booked", "quiet"),
+        (asked, "Waiting for an answer", "quiet"),
         (book(juniper, maya, local(juniper, 2, 9), requested=True), "Requested", "waiting"),
         (book(juniper, maya, local(juniper, -2, 9)), None, None),
     ]

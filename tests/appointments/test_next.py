@@ -35,7 +35,7 @@ def test_both_places_show_the_next_and_how_many_more(nora: Browser, juniper: Hou
             "Tomorrow, 2:45 PM",
             "Balayage, 1 h 45",
             "with Jules",
-            "Waiting for an answer",
+            "Booked",
             "Move",
             "2 more",
         ):

@@ -1,6 +1,7 @@
 """Juniper's services, and its calendar: what the stories speak of, and the everyday around it.
 
-Written without `booking`, so that nobody is told: it has all happened already.
+Written without `booking`, so that nobody is told: it has all happened already. Of what is still to come they are
+reminded in its time.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from django.utils import timezone
 
+from parley.alerts.planning import plan_many
 from parley.appointments.models import Appointment, Service
 from parley.businesses.models import Business, Member
 from parley.clients.models import Client
@@ -43,6 +45,8 @@ STORIES: list[Visit] = [
 PRIYA, FRIDAY = "+15035550164", 4
 OPENS, CLOSES = time(9), time(17, 30)
 CLOSED = (6, 0)
+# As the rule of reminders is at first; an answer comes two hours later.
+REMINDED, HEARD = timedelta(hours=24), timedelta(hours=22)
 FIRST, LAST = -12, 14
 
 
@@ -72,13 +76,15 @@ def fill_calendar(business: Business, members: dict[str, Member], today: date, s
     many = [clients[person.phone] for person in people.MANY if person.phone in clients]
     rows += _everyday(business, many, by_name, members, today, rows, random.Random(seed))  # noqa: S311
     Appointment.objects.bulk_create(rows)
+    # Of what is nearer they were reminded already.
+    plan_many(business, [row for row in rows if row.starts_at - REMINDED > timezone.now()])
 
 
 def _appointment(
     business: Business, client: Client, service: Service, member: Member, on: date, at: str, stands: str
 ) -> Appointment:
-    starts = datetime.combine(on, time.fromisoformat(at), business.zone).astimezone(UTC)
-    heard = min(starts - timedelta(hours=22), timezone.now() - timedelta(hours=3))
+    starts, now = datetime.combine(on, time.fromisoformat(at), business.zone).astimezone(UTC), timezone.now()
+    heard = min(starts - HEARD, now - timedelta(hours=3))
     return Appointment(
         business=business,
         client=client,
@@ -89,6 +95,7 @@ def _appointment(
         starts_at=starts,
         ends_at=starts + timedelta(minutes=service.minutes),
         status=stands if stands in Appointment.Status.values else Appointment.Status.BOOKED,
+        asked_at=starts - REMINDED if starts - REMINDED <= now else None,
         confirmed_at=heard if stands in ("confirmed", "been") else None,
     )
 
