@@ -15,7 +15,7 @@ from parley.messaging.events import SHARDS
 from parley.messaging.line import Line
 from parley.messaging.models import CarrierEvent, Message
 from parley.messaging.patience import Patience
-from parley.messaging.receiving import Receiving
+from parley.messaging.receiving import Pace, Receiving
 from tests.messaging.signed import TWILIO, sid
 from tests.people import House
 
@@ -43,7 +43,7 @@ async def test_what_came_at_one_moment_keeps_its_order(line: Line, juniper: Hous
     to = juniper.number.number
     for n in range(5):
         await came(3, MessageSid=sid(), From="+15035550118", To=to, Body=f"{n}")
-    await Receiving({"twilio": TWILIO}, Patience(1.0))._batch(line)
+    await Receiving({"twilio": TWILIO}, Patience(1.0))._batch(line, Pace())
     read = Message.objects.order_by("at", "id").values_list("body", flat=True)
     assert [body async for body in read] == ["0", "1", "2", "3", "4"]
 
@@ -60,9 +60,9 @@ async def test_an_older_text_that_waits_elsewhere_is_not_set_aside_for_one_that_
     reader = Receiving({"twilio": TWILIO}, Patience(1.0))
     async with await psycopg.AsyncConnection.connect(conninfo("test")) as another:
         await another.execute("SELECT pg_advisory_xact_lock(%s, 0)", [receiving.LOCK])
-        await reader._batch(line)
+        await reader._batch(line, Pace())
         aside = CarrierEvent.objects.exclude(trouble="").values_list("key", "trouble")
         assert [row async for row in aside] == [(unreadable, "it holds no text")]
         assert await Message.objects.values_list("body", flat=True).aget() == "Hi"
-    await reader._batch(line)
+    await reader._batch(line, Pace())
     assert {body async for body in Message.objects.values_list("body", flat=True)} == {"Hello", "Hi"}
