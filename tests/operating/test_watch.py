@@ -78,7 +78,7 @@ def test_who_is_well_and_what_is_told_to_a_monitor(world: World, juniper: House)
     status, told = health(world)
     assert (status, told["ok"], told["database"]) == (200, True, True)
     assert told.keys() == {"ok", "database", "lag", "away"}
-    assert set(told["away"]) == TEXTS | {"jobs"}
+    assert set(told["away"]) == TEXTS | {"jobs", "alerts"}
     assert told["lag"]["delivery"] is None
     status, told = health(world, "/healthz/all")
     assert (status, told["ok"]) == (503, False)
