@@ -4,8 +4,10 @@
                           [--keep FOLDER]
 
 Fills 200 businesses of a database of its own: Large has three tenths of all, Small about 1,000 messages, the others
-the rest. It asks the pages of Large and of Small in turn, through Django, in one process. Every page asked is checked
-to hold what it must. `--keep` leaves the filled database in a folder and finds it there the next time.
+the rest. It asks the pages of Large and of Small in turn, through Django, in one process; and those of a second Small,
+alone in a database of its own, in another. Every page asked is checked to hold what it must, and its rows are counted:
+where the answer to Large fills a page, Small is asked for something that fills one too. `--keep` leaves the filled
+database in a folder and finds it there the next time.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import json
 import random
 import statistics
+import subprocess
 import sys
 import time
 import uuid
@@ -33,6 +36,9 @@ WARM_UP = 5
 # In a third of all messages; in one of a thousand; in one of twenty messages of every business but the two measured;
 # in five of each of the two; in none.
 COMMON, BETWEEN, NEIGHBOURS, RARE, NOBODYS = "appointment", "mezzanine", "backhoe", "gazebo", "zyzzyva"
+# The first name of one in eight clients; what everybody's number begins with, which fills a page of Small's too; and
+# what everybody's email begins with, and words in many messages.
+MARIA, EVERYBODY, EVERYTHING = "Maria", "2", "c"
 # fmt: off
 FIRST = [
     "Maria", "James", "Anna", "John", "Linda", "Robert", "Nora", "David", "Elena", "Michael", "Sofia",
@@ -76,7 +82,8 @@ CONVERSATIONS = """
     FROM (SELECT *, random() < 0.4 AS open, random() < 0.15 AS waits FROM clients_client) v
     JOIN bench_business b ON b.id = v.business_id
 """
-# Conversations are of every length: most are short, a few have thousands of messages. Messages are written in the
+# Conversations are of every length: most are short, a few have thousands of messages; each business has one of several
+# pages. Messages are written in the
 # order of time, as they are in life: by their place in the table, and by their ids.
 MESSAGES = """
     INSERT INTO messaging_message
@@ -93,7 +100,8 @@ MESSAGES = """
                CASE WHEN n = 0 AND v.waiting OR n > 0 AND random() < 0.5 THEN 'in' ELSE 'out' END AS direction,
                v.last_at - n * interval '3 hours' * (0.9 + 0.1 * random()) AS at,
                1 + floor(random() * %(pool)s)::int AS words
-        FROM (SELECT *, least(3000, floor(%(scale)s / power(1 - random(), 1 / 1.3)))::int AS length
+        FROM (SELECT *, CASE WHEN row_number() OVER (PARTITION BY business_id ORDER BY id) = 1 THEN 150
+                             ELSE least(3000, floor(%(scale)s / power(1 - random(), 1 / 1.3)))::int END AS length
               FROM messaging_conversation) v
         JOIN bench_business b ON b.id = v.business_id
         JOIN clients_client c ON c.id = v.client_id
@@ -125,9 +133,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--pages", default="", help="only these, by their names, with commas between them")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--alone", action="store_true", help="be the second Small: asked by lines of input")
     wish = parser.parse_args()
     with ground(durable=False, folder=wish.keep):
-        print(json.dumps(measure(wish)))
+        if wish.alone:
+            serve_alone()
+        else:
+            print(json.dumps(measure(wish)))
 
 
 def measure(wish: argparse.Namespace) -> dict[str, Any]:
@@ -136,18 +148,17 @@ def measure(wish: argparse.Namespace) -> dict[str, Any]:
 
     started = time.monotonic()
     if not Business.objects.filter(name="Large").exists():
-        fill(wish.conversations, wish.messages)
+        fill(_sizes(wish.conversations), wish.messages / wish.conversations)
     filled = time.monotonic() - started
     owners = {
         name.lower(): Member.objects.select_related("business", "user").get(business__name=name, role="owner")
         for name in ("Small", "Large")
     }
     wanted = [name for name in wish.pages.split(",") if name]
-    pages = {
-        name: compare(name, page, owners, wish.rounds)
-        for name, page in PAGES.items()
-        if not wanted or name in wanted
-    }
+    with Alone() as alone:
+        askers: dict[str, Asker | Alone] = {name: Asker(owner) for name, owner in owners.items()}
+        askers["alone"] = alone
+        pages = {name: compare(name, askers, wish.rounds) for name in PAGES if not wanted or name in wanted}
     return {
         "bench": "inbox",
         "messages": {name: owner.business.messages.count() for name, owner in owners.items()}
@@ -164,15 +175,18 @@ def measure(wish: argparse.Namespace) -> dict[str, Any]:
 # ---- Filling
 
 
-def fill(conversations: int, messages: int) -> None:
-    """Every row fits by construction; keys, triggers and indexes come after the rows."""
+def fill(sizes: dict[str, int], length: float) -> None:
+    """Businesses with so many conversations, of about that many messages each.
+
+    Every row fits by construction; keys, triggers and indexes come after the rows.
+    """
     from django.db import connection, transaction
 
     chance = random.Random(7)
     words = _words(chance)
     pool = [" ".join(_sentence(chance, words)) for _ in range(100_000)]
     with transaction.atomic(), connection.cursor() as cursor:
-        houses = _houses(conversations)
+        houses = _houses(sizes)
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("SET LOCAL work_mem = '1GB'")
         cursor.execute("SET LOCAL maintenance_work_mem = '1GB'")
@@ -203,7 +217,7 @@ def fill(conversations: int, messages: int) -> None:
                     "between": BETWEEN,
                     "neighbours": NEIGHBOURS,
                     "pool": len(pool),
-                    "scale": 0.28 * messages / conversations,
+                    "scale": 0.28 * length,
                 }
             )
             cursor.execute("ANALYZE messaging_message")
@@ -234,7 +248,14 @@ def _sentence(chance: random.Random, words: list[str]) -> Iterator[str]:
         yield words[int(len(words) ** chance.random()) - 1]
 
 
-def _houses(conversations: int) -> list[tuple[uuid.UUID, int, list[uuid.UUID], uuid.UUID, bool]]:
+def _sizes(conversations: int) -> dict[str, int]:
+    large = conversations * 3 // 10
+    each = (conversations - large - SMALL_CONVERSATIONS) // (BUSINESSES - 2)
+    sizes = {"Small": SMALL_CONVERSATIONS, "Large": large}
+    return sizes | {f"Other {n}": each for n in range(BUSINESSES - 2)}
+
+
+def _houses(sizes: dict[str, int]) -> list[tuple[uuid.UUID, int, list[uuid.UUID], uuid.UUID, bool]]:
     """The businesses with five members and a number each, and how many conversations each gets."""
     from django.utils import timezone
 
@@ -243,10 +264,6 @@ def _houses(conversations: int) -> list[tuple[uuid.UUID, int, list[uuid.UUID], u
     from parley.numbers.models import PhoneNumber
     from parley.quota.ledger import balance
 
-    large = conversations * 3 // 10
-    each = (conversations - large - SMALL_CONVERSATIONS) // (BUSINESSES - 2)
-    sizes = {"Small": SMALL_CONVERSATIONS, "Large": large}
-    sizes |= {f"Other {n}": each for n in range(BUSINESSES - 2)}
     houses = []
     for n, (name, size) in enumerate(sizes.items()):
         business = Business.objects.create(
@@ -336,13 +353,13 @@ def _open(owner: Any) -> Any:
 
 
 def _next_rows(owner: Any) -> list[Page]:
-    """The second page of those who are up to date, as a browser asks for it."""
+    """Thirty of those who are up to date, after the first three: Small has not many more."""
     from urllib.parse import quote
 
     from parley.inbox.listing import Row
 
     rest = _open(owner).filter(waiting=False).select_related("client").order_by("-last_at", "-id")
-    key, first = Row(rest[29], "rest").key, rest[30]
+    key, first = Row(rest[2], "rest").key, rest[3]
     return [Page(f"/inbox?show=open&part=rest&before={quote(key)}", f"row-{first.id}", HTMX)]
 
 
@@ -398,20 +415,34 @@ def _live(owner: Any) -> list[Page]:
     return pages
 
 
-def _search(words: str, must: str = "In messages") -> Makes:
+def _search(words: str, must: str = "In messages", address: str = "/inbox", small: str = "") -> Makes:
+    """`small`: what Small is asked instead, to fill a page."""
+
     def make(owner: Any) -> list[Page]:
-        return [Page(f"/inbox?q={words}", must, {})]
+        asked = small if small and owner.business.name == "Small" else words
+        return [Page(f"{address}?q={asked}", must, {})]
 
     return make
 
 
-def _search_client(field: str, address: str = "/inbox") -> Makes:
+def _search_client(field: str, address: str = "/inbox", small: str = "") -> Makes:
     def make(owner: Any) -> list[Page]:
+        if small and owner.business.name == "Small":
+            return [Page(f"{address}?q={small}", "", {})]
         pages = []
-        for conversation in _open(owner).select_related("client").order_by("-last_at")[20:30]:
+        recent = _open(owner).select_related("client").order_by("-last_at")
+        if field == "first":
+            # The names that no message holds by chance.
+            recent = recent.filter(client__first_name__in=FIRST)
+        for conversation in recent[20:30]:
             client = conversation.client
-            typed = {"first": client.first_name, "last": client.last_name, "phone": client.phone[-4:]}[field]
-            pages.append(Page(f"{address}?q={typed}", typed if field != "phone" else client.name, {}))
+            typed = {
+                "first": client.first_name,
+                "last": client.last_name,
+                "whole": client.name,
+                "phone": client.phone[-4:],
+            }[field]
+            pages.append(Page(f"{address}?q={typed}", typed if field != "phone" else "People", {}))
         return pages
 
     return make
@@ -428,64 +459,136 @@ PAGES: dict[str, Makes] = {
     "client card": _cards,
     "clients": _clients,
     "next clients": _next_clients,
-    "clients by name": _search_client("last", "/clients"),
-    "search first name": _search_client("first"),
-    "search last name": _search_client("last"),
-    "search phone": _search_client("phone"),
-    "search one letter": _search("a", "People"),
+    "clients by first name": _search(MARIA, "client-row", "/clients", small=EVERYBODY),
+    "clients by last name": _search_client("last", "/clients", small=EVERYBODY),
+    "send to first name": _search(MARIA, "<b>", "/send-message", small=EVERYBODY),
+    "search first name": _search_client("first", small=EVERYBODY),
+    "search last name": _search_client("last", small=EVERYBODY),
+    "search phone": _search_client("phone", small=EVERYBODY),
+    "search area code": _search(EVERYBODY, "People"),
+    "search one letter": _search("a", "People", small=EVERYTHING),
+    "search everything": _search(EVERYTHING, "People"),
+    "search whole name": _search_client("whole"),
     "search common": _search(COMMON),
     "search common pair": _search(f"{COMMON} your"),
-    "search between": _search(BETWEEN, ""),
+    "search between": _search(BETWEEN, "In messages", small=COMMON),
     "search rare": _search(RARE),
     "search neighbours’": _search(NEIGHBOURS, "Nothing found"),
     "search nobody’s": _search(NOBODYS, "Nothing found"),
 }
 
 
-def compare(name: str, make: Makes, owners: dict[str, Any], rounds: int) -> dict[str, Any]:
-    """Ask a page of both businesses in turn, so that the machine's moods fall on both alike."""
-    from django.db import connection
-    from django.test import Client
-    from django.test.utils import CaptureQueriesContext
+class Asker:
+    """Asks the pages of one business, as its owner."""
 
-    pages, browsers = {}, {}
-    for owner_name, owner in owners.items():
-        pages[owner_name] = make(owner)
-        browsers[owner_name] = Client()
-        browsers[owner_name].force_login(owner.user, backend="django.contrib.auth.backends.ModelBackend")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        backend = cursor.fetchone()[0]
-    walls: dict[str, list[float]] = {owner: [] for owner in owners}
-    works: dict[str, list[float]] = {owner: [] for owner in owners}
-    for round_ in range(-WARM_UP, rounds):
-        for owner_name, browser in browsers.items():
-            page = pages[owner_name][round_ % len(pages[owner_name])]
-            worked, began = time.thread_time() + _ran(backend), time.perf_counter()
-            answer = browser.get(page.address, headers=page.headers)
-            wall, work = time.perf_counter() - began, time.thread_time() + _ran(backend) - worked
-            if answer.status_code != 200 or page.must not in answer.content.decode():
-                raise SystemExit(
-                    f"{name} of {owner_name}: status {answer.status_code}, or it lacks {page.must!r}"
-                )
-            if round_ >= 0:
-                walls[owner_name].append(wall * 1000)
-                works[owner_name].append(work * 1000)
-    queries = {}
-    for owner_name, browser in browsers.items():
+    def __init__(self, owner: Any) -> None:
+        from django.db import connection
+        from django.test import Client
+
+        self.owner = owner
+        self.browser = Client()
+        self.browser.force_login(owner.user, backend="django.contrib.auth.backends.ModelBackend")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            self.backend = cursor.fetchone()[0]
+        self.made: dict[str, list[Page]] = {}
+
+    def ask(self, name: str, round_: int) -> tuple[float, float, int]:
+        """Wall and processor time of one page in milliseconds, and how many rows it has.
+
+        SystemExit if it is not the page.
+        """
+        if name not in self.made:
+            self.made[name] = PAGES[name](self.owner)
+        page = self.made[name][round_ % len(self.made[name])]
+        worked, began = time.thread_time() + _ran(self.backend), time.perf_counter()
+        answer = self.browser.get(page.address, headers=page.headers)
+        wall, work = time.perf_counter() - began, time.thread_time() + _ran(self.backend) - worked
+        html = answer.content.decode()
+        if answer.status_code != 200 or page.must not in html:
+            raise SystemExit(
+                f"{name} of {self.owner.business}: status {answer.status_code}, or it lacks {page.must!r}"
+            )
+        return wall * 1000, work * 1000, sum(html.count(row) for row in ROWS)
+
+    def queries(self, name: str) -> int:
+        """How many statements the page asks."""
+        from django.db import connection
+        from django.test.utils import CaptureQueriesContext
+
+        page = self.made[name][0]
         with CaptureQueriesContext(connection) as captured:
-            browser.get(pages[owner_name][0].address, headers=pages[owner_name][0].headers)
-        queries[owner_name] = len(captured)
+            self.browser.get(page.address, headers=page.headers)
+        return len(captured)
+
+
+class Alone:
+    """The second Small, in a process and a database of its own: asked by a line, answers by a line."""
+
+    def __enter__(self) -> Alone:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--alone"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.stdin.close()  # type: ignore[union-attr]
+        self.process.wait(60)
+
+    def _answer(self, *line: object) -> Any:
+        print(json.dumps(line), file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())  # type: ignore[union-attr]
+
+    def ask(self, name: str, round_: int) -> tuple[float, float, int]:
+        """As `Asker.ask`."""
+        return tuple(self._answer(name, round_))  # type: ignore[return-value]
+
+    def queries(self, name: str) -> int:
+        """As `Asker.queries`."""
+        return int(self._answer(name))
+
+
+def serve_alone() -> None:
+    """Fill and answer until the input ends."""
+    import parley.config.wsgi  # noqa: F401
+    from parley.businesses.models import Member
+
+    fill({"Small": SMALL_CONVERSATIONS}, 10)
+    asker = Asker(Member.objects.select_related("business", "user").get(business__name="Small", role="owner"))
+    for line in sys.stdin:
+        name, *round_ = json.loads(line)
+        print(json.dumps(asker.ask(name, *round_) if round_ else asker.queries(name)), flush=True)
+
+
+# What a row of any list begins with.
+ROWS = ('class="conversation"', 'class="client-row"', 'name="contact"')
+
+
+def compare(name: str, askers: dict[str, Asker | Alone], rounds: int) -> dict[str, Any]:
+    """Ask a page of all in turn, so that the machine's moods fall on all alike."""
+    walls: dict[str, list[float]] = {owner: [] for owner in askers}
+    works: dict[str, list[float]] = {owner: [] for owner in askers}
+    counts: dict[str, list[float]] = {owner: [] for owner in askers}
+    for round_ in range(-WARM_UP, rounds):
+        for owner, asker in askers.items():
+            wall, work, count = asker.ask(name, round_)
+            if round_ >= 0:
+                walls[owner].append(wall)
+                works[owner].append(work)
+                counts[owner].append(count)
     wall95 = {owner: statistics.quantiles(times, n=20)[18] for owner, times in walls.items()}
     cpu95 = {owner: statistics.quantiles(times, n=20)[18] for owner, times in works.items()}
     return {
-        "queries": queries,
+        "queries": {owner: asker.queries(name) for owner, asker in askers.items()},
+        "rows": _rounded({owner: statistics.fmean(count) for owner, count in counts.items()}),
         "p50_ms": _rounded({owner: statistics.median(times) for owner, times in walls.items()}),
         "p95_ms": _rounded(wall95),
         "cpu_ms": _rounded({owner: statistics.fmean(times) for owner, times in works.items()}),
         "p95_cpu_ms": _rounded(cpu95),
         "p95_ratio": round(wall95["large"] / wall95["small"], 2),
         "p95_cpu_ratio": round(cpu95["large"] / cpu95["small"], 2),
+        "p95_ratio_alone": round(wall95["large"] / wall95["alone"], 2),
+        "p95_cpu_ratio_alone": round(cpu95["large"] / cpu95["alone"], 2),
     }
 
 

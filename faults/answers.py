@@ -46,8 +46,8 @@ from tests.carriers.wire import (  # noqa: E402
 )
 
 ACCOUNT = "AC" + "0" * 31 + "3"
-# Seconds: a call may take so long, and a slow answer comes well before.
-CALL, SLOW = 3.0, 0.5
+# Seconds: a call may take so long where nobody answers, and where somebody does; a slow answer comes well before.
+SILENCE, CALL, SLOW = 2.0, 10.0, 0.5
 
 
 def sid() -> str:
@@ -83,6 +83,7 @@ class Case:
     """A way of answering, and the states in which every text ends. `first` is the first text's, if it is another's.
 
     `at` says where the carrier is if not at the playing socket: at an address where nobody is, or nothing can be.
+    `call` is how long (seconds) a call may take.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Case:
     message: str
     at: str = ""
     first: tuple[str, str] | None = None
+    call: float = CALL
 
     @property
     def reached(self) -> bool:
@@ -127,8 +129,8 @@ CASES: Sequence[Case] = [
     Case("garbage", writes_then(b"220 mail.example.com ESMTP\r\n", hangs_up), *DOUBT),
     Case("a wrong sid", says(201, {"sid": "XX" + "0" * 32}), *DOUBT),
     Case("the sid of another text", says(201, {"sid": ONE_SID, "status": "queued"}), *DOUBT, first=TAKEN),
-    Case("no answer in time", says_nothing, *DOUBT),
-    Case("silence within the answer", writes_then(HALF, says_nothing), *DOUBT),
+    Case("no answer in time", says_nothing, *DOUBT, call=SILENCE),
+    Case("silence within the answer", writes_then(HALF, says_nothing), *DOUBT, call=SILENCE),
     Case("reset before the answer", resets, *DOUBT),
     Case("reset within the answer", writes_then(HALF, resets), *DOUBT),
     Case("hung up before the answer", hangs_up, *DOUBT),
@@ -136,7 +138,7 @@ CASES: Sequence[Case] = [
     Case("nobody listens", takes, *NOT_SENT, at="refused"),
     Case("no such host", takes, *NOT_SENT, at="unknown"),
     Case("a certificate nobody vouches for", takes, *NOT_SENT, at="unvouched"),
-    Case("plain text where TLS should be", takes, *NOT_SENT, at="plain"),
+    Case("plain text where TLS should be", takes, *NOT_SENT, at="plain", call=SILENCE),
 ]
 
 
@@ -170,7 +172,7 @@ async def play(place: int, case: Case, house: Any, times: int, seen: Seen) -> No
 
     written = await sync_to_async(write)()
     async with playing(case.turn) as wire, _address(case.at, wire.url) as url:
-        carrier = Twilio(ACCOUNT, "token", api_url=url, timeout=CALL)
+        carrier = Twilio(ACCOUNT, "token", api_url=url, timeout=case.call)
         delivery = Delivery({"twilio": carrier}, Patience(1.0), capacity=2 * times + 4)
         running = asyncio.create_task(delivery.run())
         while await Attempt.objects.filter(message_id__in=written).acount() < len(written):  # noqa: ASYNC110

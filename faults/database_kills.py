@@ -23,7 +23,7 @@ import time
 import urllib.error
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,10 @@ class Load:
         self.answers: Counter[str] = Counter()
         self.written = 0
         self.broken: list[str] = []
-        self._clients = [house.client(f"C{n}", phone=f"+1503{5550100 + n}") for n in range(CLIENTS)]
+        count = min(CLIENTS, texts)
+        self._clients = [house.client(f"C{n}", phone=f"+1503{5550100 + n}") for n in range(count)]
         self._lock = threading.Lock()
+        self._enough = threading.Event()
         self._threads = [
             threading.Thread(target=self._work, args=(take, n, 4 if take == self._come else 2))
             for take, count in ((self._come, 4), (self._leave, 2))
@@ -60,7 +62,10 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *failure: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *failure: object) -> None:
+        if kind is not None:
+            # The database does not come back.
+            self._enough.set()
         for thread in self._threads:
             thread.join()
 
@@ -77,7 +82,8 @@ class Load:
 
         try:
             for n in range(first, self.texts, step):
-                act(n)
+                if not self._enough.is_set():
+                    act(n)
         except Exception as error:
             self.broken.append(f"{type(error).__name__}: {error}")
         finally:
@@ -87,9 +93,12 @@ class Load:
         from tests.messaging.signed import post, text_form
 
         form = text_form(
-            self.world, f"+1415{5550100 + n % CLIENTS}", self.house.number.number, f"Inbound number {n}"
+            self.world,
+            f"+1415{5550100 + n % len(self._clients)}",
+            self.house.number.number,
+            f"Inbound number {n}",
         )
-        while True:
+        while not self._enough.is_set():
             try:
                 status = str(post(self.world, "/hooks/twilio/text", form))
             except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
@@ -107,11 +116,11 @@ class Load:
         from parley.messaging.sending import send
 
         key = uuid.uuid4()
-        while True:
+        while not self._enough.is_set():
             try:
                 send(
                     self.house.owner,
-                    self._clients[n % CLIENTS],
+                    self._clients[n % len(self._clients)],
                     channel="sms",
                     body=f"Text number {n}",
                     client_key=key,
@@ -123,6 +132,27 @@ class Load:
             with self._lock:
                 self.written += 1
             return
+
+
+class Sessions:
+    """A server that may not be killed, for others use it: what Parley sees of its death is the end of its sessions."""
+
+    def kill(self) -> None:
+        """All sessions of this database but this one."""
+        self._end("")
+
+    def kill_one(self) -> None:
+        self._end("ORDER BY random() LIMIT 1")
+
+    @staticmethod
+    def _end(some: str) -> None:
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                f"WHERE datname = current_database() AND pid <> pg_backend_pid() {some}"
+            )
 
 
 class Database:
@@ -149,7 +179,8 @@ class Database:
             for parent, title in [_seen(status)]
             if parent == self._postmaster and b"[local]" in title
         ]
-        if servants:
+        # One may end by itself meanwhile.
+        with contextlib.suppress(ProcessLookupError, IndexError):
             os.kill(self._dice.choice(servants), signal.SIGKILL)
 
     def stop(self) -> None:
@@ -174,7 +205,17 @@ def moments(total: int, kills: int) -> Iterator[tuple[int, bool]]:
         yield total * n // (2 * kills), bool(n % 2)
 
 
-def run(world: Any, house: Any, database: Database, *, texts: int, kills: int) -> dict[str, Any]:
+def run(
+    world: Any,
+    house: Any,
+    database: Database | Sessions,
+    *,
+    texts: int,
+    kills: int,
+    workers: Sequence[str] = WORKERS,
+    pages: int = 100,
+) -> dict[str, Any]:
+    """Let `texts` come and as many leave while the database dies `kills` times; judge when all has settled."""
     from parley.messaging.models import CarrierEvent, Message
     from tests.waiting import until
 
@@ -185,7 +226,7 @@ def run(world: Any, house: Any, database: Database, *, texts: int, kills: int) -
 
     def supervise() -> None:
         nonlocal restarts
-        for name in WORKERS:
+        for name in workers:
             if not world.running(name):
                 restarts += 1
                 world.start(name)
@@ -207,7 +248,7 @@ def run(world: Any, house: Any, database: Database, *, texts: int, kills: int) -
         # What came while the database was away comes in from the journal; what is missing then is lost.
         until(lambda: load.answered.keys() <= kept(), 60)
     until(lambda: not CarrierEvent.objects.filter(done_at=None).exists(), 60, what="events read")
-    seen = judge(world, house)
+    seen = judge(world, house, pages=pages)
     events = kept()
     came = list(Message.objects.filter(direction="in").values_list("carrier_id", "body"))
     read = dict(came)

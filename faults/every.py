@@ -12,39 +12,65 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
 COLUMNS = ("fault", "tried", "lost", "duplicated", "let_in", "misshown", "secs", "seed")
 COUNTS = COLUMNS[2:6]
-# Each run, its size, and whether it has a seed.
-RUNS: dict[str, tuple[dict[str, int], bool]] = {
-    "faults/worker_kills.py": ({"texts": 5_000, "clients": 2_500}, True),
-    "faults/clock_kills.py": ({"reminders": 20_000, "businesses": 20}, True),
-    "faults/database_kills.py": ({"texts": 5_000, "kills": 20}, True),
-    "faults/web_kills.py": ({"events": 10_000}, True),
-    "faults/database_away.py": ({"away": 600}, True),
-    "faults/disk_full.py": ({"events": 400}, True),
-    "faults/forged.py": ({"forged": 5_000, "replayed": 1_000}, True),
-    "faults/restore.py": ({"texts": 500}, True),
-    "faults/stops.py": ({"texts": 2_000, "stops": 300}, True),
-    "faults/answers.py": ({"times": 100}, False),
-    "faults/late_acceptance.py": ({"texts": 100}, True),
-    "faults/receipts.py": ({"sequences": 10_000}, True),
-    "bench/quota_race.py": ({"rounds": 100}, False),
-    "faults/sabotage.py": ({}, False),
-}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command at its full `sizes`; `words` are what else it is told."""
+
+    file: str
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    seeded: bool = True
+    words: Sequence[str] = ()
+
+
+RUNS = (
+    Run("faults/worker_kills.py", {"texts": 5_000, "clients": 2_500}),
+    Run("faults/clock_kills.py", {"reminders": 20_000, "businesses": 20}),
+    Run("faults/database_kills.py", {"texts": 5_000, "kills": 20}),
+    Run("faults/web_kills.py", {"events": 10_000}),
+    Run("faults/database_away.py", {"away": 600}),
+    Run("faults/disk_full.py", {"events": 400}),
+    Run("faults/forged.py", {"forged": 5_000, "replayed": 1_000}),
+    Run("faults/restore.py", {"texts": 500}),
+    Run("faults/upgrade.py"),
+    Run("faults/stops.py", {"texts": 2_000, "stops": 300, "unheard": 100}),
+    Run("faults/answers.py", {"times": 100}, seeded=False),
+    Run("faults/late_acceptance.py", {"texts": 100}),
+    Run("faults/receipts.py", {"sequences": 10_000}),
+    Run("bench/quota_race.py", {"rounds": 100}, seeded=False),
+    Run("bench/neighbours.py", {"texts": 100_000}, seeded=False),
+    Run("bench/nodes.py", {"texts": 400}, words=("--only=faults", "--nodes=2,4", "--faults=5")),
+    Run("faults/sabotage.py", seeded=False),
+)
 # Seconds for one run.
 LONGEST = 3_600
 
 
 def commands(seeds: int, quick: bool) -> Iterator[list[str]]:
-    for file, (sizes, seeded) in RUNS.items():
-        given = [f"--{name}={max(2, size // 10) if quick else size}" for name, size in sizes.items()]
-        for seed in range(1, (seeds if seeded else 1) + 1):
-            yield [file, *given, *([f"--seed={seed}"] if seeded else [])]
+    for run in RUNS:
+        given = [f"--{name}={max(2, size // 10) if quick else size}" for name, size in run.sizes.items()]
+        for seed in range(1, (seeds if run.seeded else 1) + 1):
+            yield [run.file, *run.words, *given, *([f"--seed={seed}"] if run.seeded else [])]
+
+
+def ran(command: Sequence[str]) -> tuple[int, str, str]:
+    """Its exit code and what it printed. One that takes too long has failed, and the others still run."""
+    try:
+        done = subprocess.run(
+            [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:
+        return 1, "", f"not done after {LONGEST} s"
+    return done.returncode, done.stdout, done.stderr
 
 
 def main() -> None:
@@ -57,20 +83,16 @@ def main() -> None:
     failed = False
     print(("{:<16}" + "{:>11}" * (len(COLUMNS) - 1)).format(*COLUMNS), flush=True)
     for command in commands(wish.seeds, wish.quick):
-        done = subprocess.run(
-            [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=LONGEST
-        )
-        said = done.stdout.strip().rpartition("\n")[2]
+        code, printed, complaint = ran(command)
+        said = printed.strip().rpartition("\n")[2]
         line = json.loads(said) if said.startswith("{") else {}
         # A bench that judges itself: right or wrong.
         line.setdefault("fault", line.get("bench", Path(command[0]).stem))
         cells = [str(line.get(name, "")) for name in COLUMNS]
         print(f"{cells[0]:<16}" + "".join(f"{cell:>11}" for cell in cells[1:]), flush=True)
-        if done.returncode or any(line.get(name) for name in COUNTS):
+        if code or any(line.get(name) for name in COUNTS):
             failed = True
-            print(
-                f"  failed: {' '.join(command)}\n{said}\n{done.stderr[-2000:]}", file=sys.stderr, flush=True
-            )
+            print(f"  failed: {' '.join(command)}\n{said}\n{complaint[-2000:]}", file=sys.stderr, flush=True)
     sys.exit(1 if failed else 0)
 
 

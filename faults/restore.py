@@ -16,7 +16,6 @@ than they are, `rto_secs` from the restore's start until texts leave again, `set
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import subprocess
 import sys
@@ -28,7 +27,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.ground import a_house, ground, machine  # noqa: E402
+from bench.ground import a_house, ground  # noqa: E402
+from faults.judge import tell  # noqa: E402
 
 # The first is answered by the network; the other by Parley, by a job: a second confirmation would be a duplicate.
 OPT_OUTS = ("STOP", "QUIT")
@@ -56,10 +56,10 @@ def destroyed_and_restored(
 
     from parley.messaging.models import Attempt, CarrierEvent, Message, Standing
     from parley.messaging.sending import send
+    from parley.numbers.models import PhoneNumber
     from tests.waiting import until
 
     dice = random.Random(seed)
-    began = time.monotonic()
     clients = [
         house.client("C", str(n), phone=f"+1503{2000000 + n}") for n in range(max(texts // 4, 4 * stops))
     ]
@@ -78,7 +78,11 @@ def destroyed_and_restored(
         sids = {row["sid"] for row in world.truth(direction="inbound")}
         return not sids - set(CarrierEvent.objects.exclude(done_at=None).values_list("key", flat=True))
 
+    # However slowly they are written: enough must be left when the backup is made.
+    ours = PhoneNumber.objects.filter(pk=house.number.pk)
+    ours.update(paused="until all are written")
     write(texts // 2, "Before", clients)
+    ours.update(paused="")
     due = dice.randrange(texts // 8, texts // 4)
     until(lambda: len(world.truth(direction="outbound-api")) >= due, 120, what="the send")
     world.kill("texts")
@@ -128,8 +132,6 @@ def destroyed_and_restored(
     again = Counter((row["to"], row["body"]) for row in outbound)
     states = Counter(Message.objects.values_list("state", flat=True))
     return {
-        "fault": "restore",
-        "seed": seed,
         "tried": texts,
         "waiting_in_backup": waiting,
         "taken_before": len(taken),
@@ -148,7 +150,6 @@ def destroyed_and_restored(
         "rto_secs": round(released - clock, 1),
         "settled_secs": round(released - restored, 1),
         "backup_mb": round(file.stat().st_size / 1e6, 2),
-        "secs": round(time.monotonic() - began, 1),
     }
 
 
@@ -207,10 +208,11 @@ def main() -> None:
             for one in (house, quiet):
                 world.add_number(one.number.number)
             world.weather(delivery_seconds=[0.05, 0.4])
+            began = time.monotonic()
             result = destroyed_and_restored(
                 world, house, quiet, folder, texts=wish.texts, stops=wish.stops, seed=wish.seed
             )
-        print(json.dumps(result | {"patience": wish.patience, "machine": machine()}))
+    tell("restore", result, began, patience=wish.patience, seed=wish.seed)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,8 @@ def storm(
             write(range(min(texts // 2, 200), texts))
             until(
                 lambda: not Message.objects.filter(state__in=["queued", "sending"]).exists(),
-                120,
+                # Two busy cores start so few workers between two deaths.
+                120 + texts / 10,
                 what="leaving",
             )
         finally:

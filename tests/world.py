@@ -52,6 +52,8 @@ class World:
 
     def __init__(self, folder: Path, patience: float = 0.05) -> None:
         self.folder = folder
+        # Where the code of what is started is.
+        self.tree = ROOT
         self.port, self.sandbox_port, self.mailbox_port, self.smtp_port = free_ports(4)
         self.url = f"http://localhost:{self.port}"
         self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
@@ -99,7 +101,7 @@ class World:
         with open(self.folder / f"{name}.log", "ab") as log:
             self.children[name] = subprocess.Popen(
                 [*before, sys.executable, "-m", "parley", name.partition("#")[0]],
-                cwd=ROOT,
+                cwd=self.tree,
                 env=self.environment | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -263,6 +263,12 @@ class Batch:
             for channel, wanted, address in ((SMS, rule.sms, client.phone), (EMAIL, rule.email, client.email))
             if wanted and address
         ]
+        # Whoever gave their number in a form without the box ticked has not agreed to be texted (47 CFR 64.1200(f)(9)).
+        if isinstance(subject, Lead) and not subject.agreed_words and SMS in channels:
+            channels.remove(SMS)
+            if not channels:
+                self.ended[due.pk] = State.DROPPED, f"{client.calls} did not agree to texts in the form."
+                return None
         if not channels:
             self.ended[due.pk] = State.DROPPED, _no_way(rule, client)
             return None

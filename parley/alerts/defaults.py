@@ -325,12 +325,11 @@ _SENTENCES: dict[str, dict[str, str]] = {
     },
 }
 
-_ADDRESS = "{% if appointment.location %}{{ appointment.location }}{% endif %}"
 _ABOUT = {
     "appointment": {
-        "en": f"<service>\n{{{{ appointment.date }}}} at {{{{ appointment.time }}}}\n{_ADDRESS}",
-        "fr": f"<service>\n{{{{ appointment.date }}}} à {{{{ appointment.time }}}}\n{_ADDRESS}",
-        "es": f"<service>\n{{{{ appointment.date }}}}, {{{{ appointment.time }}}}\n{_ADDRESS}",
+        "en": "<service>\n{{ appointment.date }} at {{ appointment.time }}\n{{ appointment.location }}",
+        "fr": "<service>\n{{ appointment.date }} à {{ appointment.time }}\n{{ appointment.location }}",
+        "es": "<service>\n{{ appointment.date }}, {{ appointment.time }}\n{{ appointment.location }}",
     },
     "payment": {
         "en": "<for>: <sum>\n{% if payment.due_date %}Due <due>{% endif %}\n<pay>",

@@ -28,12 +28,12 @@ class Words:
     code: str
     label: str
     text: BoundField
-    subject: BoundField
-    email: BoundField
+    subject: BoundField | None = None
+    email: BoundField | None = None
 
     @property
     def wrong(self) -> bool:
-        return bool(self.text.errors or self.subject.errors or self.email.errors)
+        return any(field.errors for field in (self.text, self.subject, self.email) if field)
 
 
 class RuleForm(forms.Form):
@@ -61,6 +61,8 @@ class RuleForm(forms.Form):
         self.rule = rule
         self.kind: Kind = KINDS[rule.kind]
         self.reads = rule.business.converses
+        # Who wrote a text is answered by text.
+        self.parts = PARTS[:1] if self.kind.about == "text" else PARTS
         initial: dict[str, Any] = {
             name: getattr(rule, name) for name in ("on", "sms", "email", "unit", "confirms", "stop_line")
         }
@@ -68,7 +70,7 @@ class RuleForm(forms.Form):
         initial["language"] = rule.business.language or Language.EN
         super().__init__(data, initial=initial)
         for language in Language.values:
-            for part in PARTS:
+            for part in self.parts:
                 said = self._said(part, language)
                 self.fields[f"{part}_{language}"] = _words(part, language, said)
         if not self.timed:
@@ -102,7 +104,7 @@ class RuleForm(forms.Form):
     @property
     def languages(self) -> Iterator[Words]:
         for language, label in LABELS.items():
-            yield Words(language, label, *(self[f"{part}_{language}"] for part in PARTS))
+            yield Words(language, label, *(self[f"{part}_{language}"] for part in self.parts))
 
     @property
     def shown(self) -> str:
@@ -119,7 +121,7 @@ class RuleForm(forms.Form):
         if self.timed and "amount" not in self.errors:
             self._check_timing(given)
         for language in Language.values:
-            for part in PARTS:
+            for part in self.parts:
                 name = f"{part}_{language}"
                 for problem in wording.problems(given.get(name, ""), self.kind.code, part):
                     self.add_error(name, problem)
@@ -147,7 +149,7 @@ class RuleForm(forms.Form):
             setattr(rule, name, given if readable else getattr(self.rule, name))
         if self.kind.about == "text":
             rule.email = False
-        for part in PARTS:
+        for part in self.parts:
             own = self._own(rule, part)
             for language in Language.values:
                 typed = line_breaks(str(self.data.get(f"{part}_{language}", ""))).strip()

@@ -215,7 +215,7 @@ _RESTS_ON = {
     "at its last change.",
     "cancelled": "Counted by when each cancelled appointment was last changed.",
     "confirmed": "Counted also where you confirmed for them.",
-    "closed": "By your opening hours as they are now, at most one answer a client a day.",
+    "closed": "By your opening hours as they are now, once a client until you opened.",
 }
 
 
@@ -265,7 +265,7 @@ _TOO_LATE = {
 
 
 def _while_closed(business: Business, since: datetime) -> Iterator[Occasion]:
-    """Whoever wrote while it was closed, once a day: the conversations that were written in last are looked at."""
+    """Whoever wrote while it was closed, once until it opened: the conversations written in last are looked at."""
     told: set[tuple[uuid.UUID, Any]] = set()
     latest = business.conversations.filter(last_at__gte=since).order_by("-last_at")[: MOST_READ + 1]
     received = business.messages.filter(
@@ -275,9 +275,9 @@ def _while_closed(business: Business, since: datetime) -> Iterator[Occasion]:
         at__gte=since,
     )
     texts = received.select_related("conversation__client").order_by(F("at").desc())
-    for text in texts[: MOST_READ + 1]:
+    for text in reversed(texts[: MOST_READ + 1]):
         client = text.conversation.client
-        day = (client.pk, text.at.astimezone(business.zone).date())
-        if day not in told and not opening.is_open(business, text.at):
-            told.add(day)
+        closed = (client.pk, opening.next_opening(business, text.at))
+        if closed not in told and not opening.is_open(business, text.at):
+            told.add(closed)
             yield Occasion(client, None, text.at)

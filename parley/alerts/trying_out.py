@@ -13,7 +13,7 @@ from parley.alerts.models import Rule
 from parley.alerts.placeholders import values
 from parley.businesses.models import Member
 from parley.businesses.tenancy import new_id
-from parley.clients.models import Client
+from parley.clients.models import Client, with_email
 from parley.messaging import sending
 from parley.messaging.models import Message
 from parley.sms.numbers import pretty
@@ -81,7 +81,7 @@ def _card(member: Member, *, phone: str = "", email: str = "") -> Client:
     if phone:
         known = clients.filter(phone=phone).first()
     else:
-        known = Client.objects.matching(member.business, email).filter(email__iexact=email).first()
+        known = with_email(member.business, email).order_by("created_at", "id").first()
     if known:
         return known
     first, _, last = member.user.name.partition(" ")

@@ -47,7 +47,8 @@ class Row:
     @property
     def when(self) -> str:
         """ "24 hours before, SMS"."""
-        return f"{capitalized(timing(self.kind, self.rule))}, {channels(self.rule)}"
+        when = timing(self.kind, self.rule).removesuffix(" the appointment")
+        return f"{capitalized(when)}, {channels(self.rule)}"
 
 
 def timing(kind: Kind, rule: Rule) -> str:
@@ -348,7 +349,6 @@ _MAY_LACK = {
     "client.full_name": "a name",
     "business.phone": "a number of your own",
     "business.address": "an address",
-    "business.opens": "opening hours",
     "appointment.location": "an address",
     "payment.due_date": "a due date",
     "estimate.expiry_date": "an end date",

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from parley.appointments.models import Appointment, Service
 from parley.businesses.models import Business, Member
+from parley.businesses.tenancy import new_id
 from parley.clients.elsewhere import Elsewhere
 from parley.clients.happened import Happening, What, tell
 from parley.clients.models import Client
@@ -37,9 +38,15 @@ def book(
     note: str = "",
     requested: bool = False,
     silent: bool = False,
+    id: uuid.UUID | None = None,
 ) -> Appointment:
-    """Write an appointment into the calendar; `requested`: the business has not agreed to it yet."""
+    """Write an appointment into the calendar; `requested`: the business has not agreed to it yet.
+
+    `id`: chosen by the form, so that a second press of its button is the same appointment. Of what has begun already
+    the client is told nothing.
+    """
     appointment = Appointment(
+        id=id or new_id(),
         business=business,
         client=client,
         service=service,
@@ -52,8 +59,16 @@ def book(
         ends_at=ends_at,
         status=Status.REQUESTED if requested else Status.BOOKED,
     )
-    appointment.save(force_insert=True)
-    _tell(appointment, "requested" if requested else "booked", silent)
+    try:
+        with transaction.atomic():
+            appointment.save(force_insert=True)
+    except IntegrityError:
+        if known := Appointment.objects.filter(business=business, pk=appointment.id, client=client).first():
+            return known
+        # Somebody else's: this form cannot have chosen it by chance.
+        appointment.id = new_id()
+        appointment.save(force_insert=True)
+    _tell(appointment, "requested" if requested else "booked", silent or _begun(appointment))
     return appointment
 
 
@@ -61,7 +76,8 @@ def book(
 def edit(business: Business, id: uuid.UUID, *, silent: bool = False, **fields: object) -> Appointment:
     """Change what an appointment is about, and its time: `starts_at` and `ends_at` among `fields` move it.
 
-    Another time is a new one: what the client confirmed was the old. Raises Appointment.DoesNotExist.
+    Another time is a new one: what the client confirmed was the old. Of one that has begun already the client is told
+    nothing. Raises Appointment.DoesNotExist.
     """
     appointment = held(business, id)
     before = appointment.starts_at
@@ -73,7 +89,7 @@ def edit(business: Business, id: uuid.UUID, *, silent: bool = False, **fields: o
         appointment.confirmed_at = appointment.declined_at = appointment.asked_at = None
         appointment.declined_words = ""
     appointment.save()
-    _tell(appointment, "moved" if moved and appointment.holds else "changed", silent)
+    _tell(appointment, "moved" if moved and appointment.holds else "changed", silent or _begun(appointment))
     return appointment
 
 
@@ -96,17 +112,22 @@ def accept(business: Business, id: uuid.UUID, *, silent: bool = False) -> Appoin
     if appointment.status == Status.REQUESTED:
         appointment.status = Status.BOOKED
         appointment.save()
-        _tell(appointment, "booked", silent)
+        _tell(appointment, "booked", silent or _begun(appointment))
     return appointment
 
 
 @transaction.atomic
 def missed(business: Business, id: uuid.UUID, came: bool) -> Appointment:
-    """Write down that the client did not come, or that they did after all. Raises Appointment.DoesNotExist."""
+    """Write down that the client did not come, or that they did after all. Raises Appointment.DoesNotExist.
+
+    What was cancelled stays so: nobody was expected.
+    """
     appointment = held(business, id)
-    appointment.status = Status.BOOKED if came else Status.MISSED
-    appointment.save()
-    _tell(appointment, "changed")
+    if appointment.status != Status.CANCELLED:
+        appointment.status = Status.BOOKED if came else Status.MISSED
+        appointment.declined_at = None
+        appointment.save()
+        _tell(appointment, "changed")
     return appointment
 
 
@@ -166,6 +187,7 @@ def told_elsewhere(
     ends_at: datetime,
     with_name: str = "",
     location: str = "",
+    service: Service | None = None,
     instead_of: str = "",
 ) -> Appointment:
     """Follow what another system says of an appointment of its own, in whatever order its words come.
@@ -175,15 +197,24 @@ def told_elsewhere(
     told under a former name comes too late.
     """
     known = _of(business, elsewhere.source, elsewhere.id)
+    former = _of(business, elsewhere.source, instead_of) if instead_of else None
+    if known is not None and former is not None and known.pk != former.pk:
+        known = _one_of_both(former, known)
+    if known is not None and former is None and instead_of:
+        # What comes under that name, comes too late.
+        known.source_before = [*known.source_before, instead_of]
+        known.save(update_fields=["source_before"])
     if known is not None and known.source_id != elsewhere.id:
         return known
-    if known is None and instead_of and (known := _of(business, elsewhere.source, instead_of)):
+    if known is None and former is not None:
+        known = former
         known.source_before = [*known.source_before, known.source_id]
         known.source_id = elsewhere.id
     if known is None:
         appointment = Appointment(
             business=business,
             client=client,
+            service=service,
             title=title,
             with_name=with_name,
             location=location,
@@ -218,6 +249,7 @@ def told_elsewhere(
     known.source_at, known.title, known.status = elsewhere.at, title, status
     known.starts_at, known.ends_at = starts_at, ends_at
     known.with_name, known.location = with_name or known.with_name, location or known.location
+    known.service = service or known.service
     if moved:
         known.moves += 1
         known.confirmed_at = known.declined_at = known.asked_at = None
@@ -233,6 +265,26 @@ def told_elsewhere(
     return known
 
 
+def _one_of_both(former: Appointment, later: Appointment) -> Appointment:
+    """What came under two names before it was told that they are one; the client was told of either, or of both."""
+    if former.source_at and later.source_at and former.source_at > later.source_at:
+        former, later = later, former
+    names = [*former.source_before, former.source_id, *later.source_before]
+    if later.status == Status.CANCELLED and former.holds:
+        # It was cancelled before anybody heard of it under this name, and they know it under the other.
+        later.delete()
+        former.status, former.starts_at, former.ends_at = Status.CANCELLED, later.starts_at, later.ends_at
+        former.source_id, former.source_at, former.source_before = later.source_id, later.source_at, names
+        former.save()
+        _tell(former, "cancelled", silent=former.starts_at <= timezone.now())
+        return former
+    _tell(former, "cancelled", silent=True)
+    former.delete()
+    later.source_before = names
+    later.save()
+    return later
+
+
 def held(business: Business, id: uuid.UUID) -> Appointment:
     """The appointment, locked until the transaction ends. Raises Appointment.DoesNotExist."""
     return (
@@ -246,6 +298,10 @@ def _of(business: Business, source: str, source_id: str) -> Appointment | None:
     found = Appointment.objects.select_for_update(of=("self",)).select_related("client", "service")
     own = found.filter(business=business, source=source)
     return own.filter(source_id=source_id).first() or own.filter(source_before__contains=[source_id]).first()
+
+
+def _begun(appointment: Appointment) -> bool:
+    return appointment.starts_at <= timezone.now()
 
 
 def _tell(appointment: Appointment, what: What, silent: bool = False) -> None:

@@ -41,6 +41,7 @@ class BusinessSettings(forms.ModelForm):
 
     language = forms.ChoiceField(
         label="Language of your clients",
+        required=False,
         choices=Language.choices,
         help_text="What Parley sends by itself is in this language, unless a client’s card names another.",
         error_messages={"invalid_choice": "Choose a language from the list."},
@@ -71,6 +72,9 @@ class BusinessSettings(forms.ModelForm):
                 f"It can’t change while {number.pretty} is yours: the number is verified for it."
             )
 
+    def clean_language(self) -> str:
+        return self.cleaned_data["language"] or self.initial["language"]
+
 
 class OpeningHours(forms.Form):
     """When a business is open: two stretches a day at most, so that there is room for lunch. Empty is closed."""
@@ -79,7 +83,7 @@ class OpeningHours(forms.Form):
 
     def __init__(self, business: Business, data: Any = None) -> None:
         self.business = business
-        initial = {}
+        initial: dict[str, str] = {}
         for day in opening.DAYS:
             for place, (opens, closes) in enumerate(business.hours.get(day, [])[: len(self.STRETCHES)], 1):
                 initial |= {f"{day}_{place}_opens": opens, f"{day}_{place}_closes": closes}

@@ -139,6 +139,12 @@ class Business(models.Model):
         db_default=False,
         help_text="Who texts while it is closed is told so: kept by `alerts`, read by the road in.",
     )
+    pays_by = models.TextField(
+        max_length=1000,
+        blank=True,
+        db_default="",
+        help_text="How clients pay: shown where they are asked for a payment.",
+    )
     email = models.EmailField(help_text="The address that its emails to clients come from.")
     created_at = models.DateTimeField(auto_now_add=True)
 

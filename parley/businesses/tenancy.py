@@ -11,13 +11,34 @@ import uuid
 from typing import Any
 
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models.sql.compiler import SQLCompiler
 from uuid_utils.compat import uuid7
 
 
 def new_id() -> uuid.UUID:
     """A UUIDv7: public, sorted by the time it was made, monotonic within a process."""
     return uuid7()
+
+
+@models.UUIDField.register_lookup
+class Among(models.Lookup):
+    """`pk__among=ids`: like `in`, but one statement for any number of ids, asked for none too."""
+
+    lookup_name = "among"
+
+    def get_prep_lookup(self) -> list[uuid.UUID]:
+        return list(self.rhs)
+
+    def get_db_prep_lookup(self, value: Any, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        return "%s::uuid[]", [value]
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        """The statement's part and what it is given."""
+        column, of_column = self.process_lhs(compiler, connection)
+        ids, given = self.process_rhs(compiler, connection)
+        return f"{column} = ANY({ids})", [*of_column, *given]
 
 
 class TenantKey(models.BaseConstraint):

@@ -9,11 +9,11 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Case, Q, Value, When
-from django.db.models.functions import Concat, Lower, Right
+from django.db.models.functions import Concat, Lower, Right, Upper
 
 from parley.businesses.models import Business, initials
 from parley.businesses.tenancy import BusinessOwned, tenant_target
-from parley.businesses.words import OwnWords, beginning_with, words_in
+from parley.businesses.words import OwnWords
 from parley.sms.numbers import pretty
 
 if TYPE_CHECKING:
@@ -23,20 +23,14 @@ TINTS = ("fern", "sky", "plum", "clay", "honey", "slate")
 
 
 class ClientQuerySet(models.QuerySet["Client"]):
-    def matching(self, business: Business, words: str) -> ClientQuerySet:
-        """The business's clients whose name, number or email holds words that begin so, in any order."""
-        if not any(c.isalpha() for c in words):
-            digits = "".join(c for c in words if c.isdigit())
-            terms = [digits[1:] if len(digits) == 11 and digits[0] == "1" else digits]
-        else:
-            terms = words_in(words)
-        if not any(terms):
-            return self.none()
-        return self.filter(business=business, search=beginning_with(business.id, terms))
-
     def by_name(self) -> ClientQuerySet:
         """In the order of the Clients page; people without a name come last."""
         return self.order_by("sort_name", "id")
+
+
+def with_email(business: Business, email: str) -> models.QuerySet[Client]:
+    """The business's clients who have this address, in whatever case it is written."""
+    return Client.objects.filter(business=business, email__iexact=email).exclude(email="")
 
 
 class Client(BusinessOwned):
@@ -125,6 +119,8 @@ class Client(BusinessOwned):
         ]
         indexes = [
             models.Index("business", "sort_name", "id", name="clients_page"),
+            # As `iexact` asks it.
+            models.Index("business", Upper("email"), name="clients_of_email", condition=~Q(email="")),
             # Whom a STOP to a shared number means: everybody who has the number.
             models.Index("phone", name="clients_of_phone", condition=~Q(phone="")),
             GinIndex("search", name="clients_search"),

@@ -15,10 +15,13 @@ from django.views.decorators.http import require_POST
 
 from parley.businesses.access import MemberRequest, for_members
 from parley.clients.forms import ClientForm, add_tag, clean_tag, tell_open_pages
-from parley.clients.models import ClientQuerySet
+from parley.clients.models import Client, ClientQuerySet
+from parley.clients.search import People, people
 from parley.ui.dialogs import leave_for, render_sheet
 
 PAGE = 50
+# What a new client may have been added for: `then`, and the page that goes on with them.
+THEN = {"message": "send_message_to", "appointment": "appointment_for"}
 
 
 @for_members
@@ -26,25 +29,24 @@ def clients(request: MemberRequest) -> HttpResponse:
     """Everybody by name, or those whose name, number or email matches `q`; `after` is the last one already shown."""
     q = " ".join(request.GET.get("q", "").split())[:100]
     everybody: ClientQuerySet = request.member.business.clients.all()  # type: ignore[assignment]
-    found = everybody.matching(request.member.business, q) if q else everybody
-    if after := request.GET.get("after"):
-        last = get_object_or_404(everybody, pk=_id(after))
-        # Written so that the index `clients_page` is entered at its place and read from there.
-        found = found.filter(
-            Q(sort_name__gte=last.sort_name) & (Q(sort_name__gt=last.sort_name) | Q(id__gt=last.id))
-        )
-    rows = list(found.by_name().select_related("conversation")[: PAGE + 1])
-    context = {
-        "place": "clients",
-        "q": q,
-        "clients": rows[:PAGE],
-        "more": rows[PAGE - 1] if rows[PAGE:] else None,
-    }
+    last = get_object_or_404(everybody, pk=_id(after)) if (after := request.GET.get("after")) else None
+    page = people(request.member.business, q, PAGE, last) if q else _everybody(everybody, last)
+    context = {"place": "clients", "q": q, "clients": page.clients, "more": page.more}
     if request.headers.get("HX-Target") == "li#more":
         return render(request, "clients/_rows.html", context)
     if request.headers.get("HX-Target") == "section#found":
         return render(request, "clients/_found.html", context)
     return render(request, "clients/clients.html", context)
+
+
+def _everybody(clients: ClientQuerySet, after: Client | None) -> People:
+    if after:
+        # Written so that the index `clients_page` is entered at its place and read from there.
+        clients = clients.filter(
+            Q(sort_name__gte=after.sort_name) & (Q(sort_name__gt=after.sort_name) | Q(id__gt=after.id))
+        )
+    rows = list(clients.by_name().select_related("conversation")[: PAGE + 1])
+    return People(rows[:PAGE], rows[PAGE - 1].pk if rows[PAGE:] else None)
 
 
 def _id(typed: str) -> uuid.UUID:
@@ -56,14 +58,16 @@ def _id(typed: str) -> uuid.UUID:
 
 @for_members
 def client_new(request: MemberRequest) -> HttpResponse:
-    """Add a client. `then=message` goes on to Send Message with the new client."""
+    """Add a client. `then` says where to go on to with them; what else is said goes along."""
     then = request.GET.get("then", "")
+    rest = request.GET.copy()
+    rest.pop("then", None)
     form = ClientForm(request.member.business, request.POST or None)
     if request.method == "POST" and form.is_valid() and (client := form.save()):
-        if then == "message":
-            return redirect("send_message_to", client.pk)
+        if next_page := THEN.get(then):
+            return redirect(f"{reverse(next_page, args=[client.pk])}?{rest.urlencode()}".rstrip("?"))
         return leave_for(request, reverse("client", args=[client.pk]))
-    return _render(request, form, {"then": then})
+    return _render(request, form, {"then": then if then in THEN else "", "query": request.GET.urlencode()})
 
 
 @for_members

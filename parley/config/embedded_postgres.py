@@ -50,6 +50,9 @@ PORT = 5432
 DATABASE = "parley"
 SOCKET_PATH_LIMIT = 107  # bytes; sockaddr_un(7) gives 108 with the closing zero
 PR_SET_PDEATHSIG = 1  # prctl(2)
+# Servants of a killed postmaster end within milliseconds. One that waits for a lock of another that has ended waits for
+# ever (seen: LWLockAcquire, of the balance's row), and with it whoever starts the database again. In seconds.
+SERVANTS_NOTICE = 5.0
 
 SETTINGS = {
     "listen_addresses": "",
@@ -382,6 +385,7 @@ class EmbeddedPostgres:
         arguments = [str(self._programs / "postgres"), "-D", str(self.data), "-k", str(self.socket_folder)]
         for name, value in self._settings.items():
             arguments += ["-c", f"{name}={value}"]
+        began = time.monotonic()
         with self.log.open("ab") as log:
             self._give(self.log)
             while True:
@@ -404,11 +408,27 @@ class EmbeddedPostgres:
                 said = self.log.read_bytes()[said_before:].decode(errors="replace").strip()
                 # The servants of a killed postmaster need a moment to notice that it is gone.
                 if "pre-existing shared memory block" in said and time.monotonic() < deadline:
+                    if time.monotonic() > began + SERVANTS_NOTICE:
+                        self._end_servants()
                     time.sleep(0.1)
                     continue
                 process.send_signal(signal.SIGQUIT)
                 process.wait()
                 raise PostgresFailed(f"PostgreSQL did not start. It said:\n{said[-2000:]}")
+
+    def _end_servants(self) -> None:
+        """End what is left of a server whose postmaster is dead, as PostgreSQL asks its operator to.
+
+        What they had not committed is rolled back by the recovery that follows.
+        """
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                name = (process / "stat").read_text().partition("(")[2].rpartition(") ")[0]
+                if name == "postgres" and (process / "cwd").samefile(self.data):
+                    os.kill(int(process.name), signal.SIGKILL)
+            except OSError:
+                # It has just ended, or is somebody else's.
+                continue
 
     def _ping(self) -> pq.Ping:
         return pq.Ping(pq.PGconn.ping(self._conninfo("postgres").encode()))

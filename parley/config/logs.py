@@ -5,7 +5,7 @@ what slips in from elsewhere is taken out here, last of all, whatever logged it:
 
     phone numbers                  +15035550142 becomes +1•••••0142
     what follows a ? in an address
-    the secret part of the addresses that are keys (an invitation, a new password)
+    the secret part of the addresses that are keys (an invitation, a new password, a client's page)
     email addresses, down to their domain
     our own secrets, and whatever calls itself Basic or Bearer
     an exception's words           they hold what the failing code was handed: its kind and its lines are enough
@@ -40,7 +40,7 @@ _MASKS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"(?<![\w.-])1?[2-9]\d{2}[2-9]\d{2}(\d{4})(?![\w-])"), r"•••••\1"),
     (re.compile(r"\(?\b[2-9]\d{2}\)?[ .\u00a0-][2-9]\d{2}[ .\u00a0-](\d{4})\b"), r"•••••\1"),
     (re.compile(r"(?<=[\w/=])\?[^\s\"'<>]+"), "?…"),
-    (re.compile(r"(/join/|/forgot/|/push/)[\w%.~:=-]+"), r"\1…"),
+    (re.compile(r"(/join/|/forgot/|/push/|/[pe]/)[\w%.~:=-]+"), r"\1…"),
     (re.compile(r"[\w.+%-]+@(?=[\w-]+\.\w)"), "•••@"),
     (re.compile(r"\b(Basic|Bearer|Token) [\w+/=.~-]{6,}", re.IGNORECASE), r"\1 …"),
     (re.compile(r"\b(sk|rk|whsec)_\w+"), r"\1_…"),

@@ -164,7 +164,9 @@ ACCOUNT_PREVENT_ENUMERATION = True
 # A stranger's address gets no mail from us, whoever types it in.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 # Invitations are letters to strangers in Parley's name.
-ACCOUNT_RATE_LIMITS = {"invite": "30/h/user", "sign_up_business": "10/h/user"}
+ACCOUNT_RATE_LIMITS = {"invite": "30/h/user", "sign_up_business": "10/h/user", "client_page": "30/m/key"}
+# The lead form is open to the world: by address, and by business, whoever writes.
+ACCOUNT_RATE_LIMITS |= {"lead_form": "10/m/ip,60/h/ip", "lead_form_of": "60/m/key"}
 # allauth counts in the cache; several web processes must count together, so the cache is a table.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")

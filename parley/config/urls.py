@@ -9,11 +9,15 @@ urlpatterns = [
     path("", include("parley.ui.urls")),
     path("", include("parley.inbox.urls")),
     path("", include("parley.clients.urls")),
+    path("", include("parley.payments.urls")),
+    path("", include("parley.leads.urls")),
     path("", include("parley.alerts.urls")),
     path("", include("parley.notifications.urls")),
+    path("", include("parley.appointments.urls")),
     path("", include("parley.numbers.urls")),
     path("", include("parley.quota.buying_urls")),
     path("", include("parley.quota.urls")),
+    path("", include("parley.connectors.urls")),
 ]
 
 handler500 = "parley.ui.failed.failed"

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from parley.businesses.tenancy import BusinessOwned, TenantKey, tenant_target
+from parley.clients.models import Client
 
 
 def new_secret() -> str:
@@ -40,6 +41,28 @@ class Endpoint(BusinessOwned):
         return self.get_source_display()
 
 
+class Person(BusinessOwned):
+    """Whom a system means by a name of its own, where its events say only that name."""
+
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+    source_id = models.CharField(max_length=120)
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+
+    class Meta:
+        constraints = [
+            TenantKey(field="endpoint", name="person_endpoint_tenant"),
+            TenantKey(field="client", name="person_client_tenant"),
+            models.UniqueConstraint(fields=["business", "endpoint", "source_id"], name="person_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Person {self.id}"
+
+
 class Event(BusinessOwned):
     """What a system told, as it came: stored under its own key before the answer, so the same one twice is once."""
 
@@ -55,6 +78,9 @@ class Event(BusinessOwned):
     body = models.JSONField()
     received_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
+    became = models.CharField(
+        max_length=120, blank=True, db_default="", help_text="What came of it, for people."
+    )
     trouble = models.CharField(
         max_length=300, blank=True, db_default="", help_text="Why nothing came of it, for people."
     )

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.text import Truncator
 
+from parley.appointments.shown import upcoming
 from parley.businesses.access import MemberRequest, for_members
 from parley.businesses.models import Member
 from parley.clients.models import Client
@@ -134,6 +135,7 @@ def client_card(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         "place": "clients",
         "client": client,
         "conversation": conversation,
+        "upcoming": [] if "before" in request.GET else upcoming(request.member.business, client),
         "standing": standing_of(request.member.business, client),
         "home": f"{region_name(client.region)} {client.postal_code}".strip(),
         "clock": _clock_of(request.member, client),

@@ -15,9 +15,12 @@ from django.views.decorators.cache import never_cache
 from parley.businesses.access import MemberRequest, for_members
 from parley.businesses.models import Business, Member
 from parley.clients.models import Client
+from parley.clients.search import MORE_PEOPLE, people
 from parley.inbox.composer import way_of_texts
 from parley.messaging.models import Message
 from parley.messaging.sending import LONGEST_SUBJECT, LONGEST_TEXT, CannotSend, check, send, why_no_texts
+from parley.payments.models import PaymentRequest
+from parley.payments.words import reminder
 from parley.ui.dialogs import in_dialog, render_sheet
 
 OFFERED = 20
@@ -45,11 +48,9 @@ class Letter:
     client_key: uuid.UUID
 
 
-def contacts(business: Business, q: str) -> list[Contact]:
-    """Those whose name, number or email matches `q`; without it, whom one spoke with last, then everybody by name."""
+def contacts(business: Business) -> list[Contact]:
+    """Whom one spoke with last, then everybody by name."""
     clients = business.clients.all().by_name()  # type: ignore[attr-defined]
-    if q:
-        return [Contact(client) for client in clients.matching(business, q)[:OFFERED]]
     recent = business.conversations.open().for_list()[:OFFERED]  # type: ignore[attr-defined]
     offered = {
         c.client_id: Contact(c.client, c.last_message if c.last_message and c.last_message.inbound else None)
@@ -71,7 +72,16 @@ def send_message(request: MemberRequest) -> HttpResponse:
             return redirect("send_message_to", uuid.UUID(chosen))
         except ValueError:
             problem = "Choose who it is for."
-    context = {"q": q, "contacts": contacts(request.member.business, q), "chosen": chosen, "problem": problem}
+    found = people(request.member.business, q, OFFERED) if q else None
+    context = {
+        "q": q,
+        "contacts": [Contact(client) for client in found.clients]
+        if found
+        else contacts(request.member.business),
+        "note": MORE_PEOPLE if found and found.more else "",
+        "chosen": chosen,
+        "problem": problem,
+    }
     if request.headers.get("HX-Target") == "div#contacts":
         return render(request, "inbox/send_message/_contacts.html", context)
     return render_sheet(request, "inbox/send_message/contact.html", context, status=422 if problem else 200)
@@ -83,6 +93,7 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     """Step 2: subject, message, and which way it goes.
 
     What was typed comes back with every refusal. `client_key` makes a second press of the same button one message.
+    `remind` is a payment request of theirs: the message begins with a reminder of it.
     """
     client = get_object_or_404(request.member.business.clients, pk=id)
     way = way_of_texts(request.member, client)
@@ -91,7 +102,7 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     post = request.POST
     typed = Letter(
         post.get("subject", ""),
-        post.get("body", ""),
+        post.get("body", "") or _reminder(request, client),
         post.get("channel", usual),
         _key(post.get("client_key")),
     )
@@ -118,6 +129,19 @@ def send_message_to(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         "longest_subject": LONGEST_SUBJECT,
     }
     return render_sheet(request, "inbox/send_message/letter.html", context, status=422 if problem else 200)
+
+
+def _reminder(request: MemberRequest, client: Client) -> str:
+    """The words to remind of the payment request `remind`, where the sheet opens for that."""
+    if request.method != "GET" or "remind" not in request.GET:
+        return ""
+    asked = get_object_or_404(
+        request.member.business.paymentrequests.select_related("business", "client"),
+        pk=_key(request.GET["remind"]),
+        client=client,
+        status=PaymentRequest.Status.OPEN,
+    )
+    return reminder(asked)
 
 
 def _no_email(member: Member, client: Client) -> str:

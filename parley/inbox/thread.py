@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from django.utils import timezone
 
+from parley.appointments.shown import Shown, upcoming
 from parley.businesses.models import Member
 from parley.inbox.media import Media, media_in
 from parley.inbox.reach import messages_in
@@ -91,6 +92,11 @@ class Thread:
         self._at = at
         self.found: Message | None = None
         self.too_far: Message | None = None
+
+    @cached_property
+    def upcoming(self) -> list[Shown]:
+        """The client's appointments that are to come."""
+        return upcoming(self.member.business, self.client)
 
     @property
     def _messages(self) -> MessageQuerySet:

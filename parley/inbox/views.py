@@ -309,7 +309,12 @@ def live(request: MemberRequest) -> HttpResponse:
     if news := _moment(asked.get("news")):
         # A failure says what to do next, so it stays where it can be done: in the conversation.
         toasts = Notification.objects.told_to(request.member).filter(
-            kind__in=(Notification.Kind.TEXT, Notification.Kind.NUMBER, Notification.Kind.QUOTA),
+            kind__in=(
+                Notification.Kind.TEXT,
+                Notification.Kind.NUMBER,
+                Notification.Kind.QUOTA,
+                Notification.Kind.PAYMENT,
+            ),
             created_at__gt=news - NEWS_OVERLAP,
         )
         if visible := _uuid(asked.get("visible")):

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from parley.businesses.models import Business
 from parley.clients import consent
 from parley.clients.happened import Happening, tell
-from parley.clients.models import Client, Consent
+from parley.clients.models import Client, Consent, with_email
 from parley.leads.models import Lead
 
 
@@ -99,7 +99,7 @@ def client_of(
         raise ValueError("neither a number nor an address")
     known = business.clients.filter(phone=phone).first() if phone else None
     if known is None and email:
-        by_address = business.clients.filter(email__iexact=email)
+        by_address = with_email(business, email)
         known = (by_address.filter(phone="") if phone else by_address).order_by("created_at", "id").first()
     if known is None:
         made = Client(

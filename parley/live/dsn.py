@@ -57,14 +57,17 @@ def noticing(given: Mapping[str, str], let_go: int = LET_GO, thinking: int = THI
     return {**ours, **given, "options": f"{given.get('options', '')} {options}".strip()}
 
 
-def conninfo(purpose: str, let_go: int = LET_GO) -> str:
+def conninfo(purpose: str, let_go: int = LET_GO, silent: int = 0) -> str:
     """The address of Django's own database; `purpose` is what the server shows in pg_stat_activity.
 
-    `let_go`: after how many seconds the server ends this session, once it is cut off or frozen.
+    `let_go`: after how many seconds the server ends this session, once it is cut off, or frozen in a transaction.
+    `silent`: after how many it ends it because nothing was said outside of one; 0: never.
     """
     settings = connections["default"].settings_dict
     address = {libpq: str(settings[name]) for name, libpq in _NAMES.items() if settings.get(name)}
     # What DATABASE_URL says beside the address (TLS) is meant for the loops too.
     given = {name: str(value) for name, value in settings["OPTIONS"].items()}
     parts = address | noticing(given, let_go, thinking=let_go) | {"application_name": f"parley {purpose}"}
+    if silent:
+        parts["options"] += f" -c idle_session_timeout={silent * 1000}"
     return make_conninfo("", **parts)

@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 LANES_AT_ONCE = 64
 # As few as this where the first ones fill what a worker has room for: the others are left to other workers.
 FEWEST_LANES = 4
+# So many of each lane and priority take their places in it at once when they come due.
+RISEN_AT_ONCE = 200
 # How soon (seconds) a worker that found nothing looks again; it waits twice as long each time, a second at the most.
 # Woken or not, no sooner: other machines look too.
 SOONEST = 0.02
@@ -54,6 +56,8 @@ AHEAD = 0.5
 ON_ITS_WAY = 0.5
 # And how long (seconds) it may take to say so to the database, so that many are let go by one statement.
 LET_GO_WITHIN = 0.02
+# From one writing down of outcomes to the next at least so long (seconds): those that came meanwhile share a commit.
+RECORDED_WITHIN = 0.05
 # The server takes R6's locks from a worker that is cut off or frozen so long (seconds) after its claims are stale:
 # later than it begins anything, for what was not stale yet may still wait for a connection to the carrier (7).
 HELD_ON = 15
@@ -61,19 +65,43 @@ HELD_ON = 15
 PLANNED_AT_ONCE = 200
 LOOK_FOR_CLOSED = 5.0
 
+# What has come due of those that wait. Not clock_timestamp(): an index cannot be read up to what changes meanwhile.
+COME_DUE = """
+    number_id = {0} AND waits AND priority = {1} AND run_at <= statement_timestamp()
+"""
 # Nothing leaves of a database that went back in time (R9).
 LOCK_LANES = f"""
     SELECT l.number_id, n.number, n.pace, n.carrier,
-           extract(epoch FROM greatest(l.next_at - clock_timestamp(), interval '0'))::float8 AS ahead
+           extract(epoch FROM greatest(l.next_at - clock_timestamp(), interval '0'))::float8 AS ahead,
+           EXISTS (
+               SELECT 1 FROM messaging_outbox WHERE {COME_DUE.format("l.number_id", "ANY('{0,1,2}')")}
+           ) AS some_come_due
     FROM messaging_lane l JOIN numbers_phonenumber n ON n.id = l.number_id
     WHERE l.next_at <= clock_timestamp() + %(ahead)s * interval '1 second'
       AND n.paused = '' AND n.carrier = ANY(%(carriers)s) AND NOT {quarantine.HELD}
-      AND EXISTS (
-          SELECT 1 FROM messaging_outbox o WHERE o.number_id = l.number_id AND o.run_at <= clock_timestamp()
+      AND (
+          EXISTS (
+              SELECT 1 FROM messaging_outbox o
+              WHERE o.number_id = l.number_id AND NOT o.waits AND o.run_at <= clock_timestamp()
+          )
+          OR EXISTS (SELECT 1 FROM messaging_outbox WHERE {COME_DUE.format("l.number_id", "ANY('{0,1,2}')")})
       )
     ORDER BY l.next_at
     LIMIT %(lanes)s
     FOR UPDATE OF l SKIP LOCKED
+"""  # noqa: S608  our own constants
+
+# Of lanes that are held, so that no two of these, or of these and TAKE, can wait for each other. Of each priority by
+# itself: a member's text must not stand behind a bulk that came due before it.
+RISE = f"""
+    UPDATE messaging_outbox SET waits = false WHERE message_id IN (
+        SELECT o.message_id FROM unnest(%(numbers)s::uuid[]) AS lane (number_id),
+             generate_series(0, 2) AS of (priority),
+        LATERAL (
+            SELECT message_id FROM messaging_outbox WHERE {COME_DUE.format("lane.number_id", "of.priority")}
+            ORDER BY run_at LIMIT {RISEN_AT_ONCE} FOR UPDATE SKIP LOCKED
+        ) o
+    )
 """  # noqa: S608  our own constants
 
 # What is due, and R6's lock on each: held from before the claim until the request is out, by this session. Whoever is
@@ -89,7 +117,7 @@ PICK = f"""
                         ELSE (SELECT m.segments FROM messaging_message m WHERE m.id = o.message_id) END AS segments
             FROM messaging_outbox o
             LEFT JOIN clients_handset h ON h.business_id = o.business_id AND h.phone = o.recipient
-            WHERE o.number_id = lane.number_id AND o.run_at <= clock_timestamp()
+            WHERE o.number_id = lane.number_id AND NOT o.waits AND o.run_at <= clock_timestamp()
               -- Quiet hours: what could arrive after its window closes waits for the next one.
               AND (o.closes_at IS NULL OR o.closes_at > clock_timestamp() + %(arriving)s)
               -- While nobody knows whether they opted out, only what a member writes leaves.
@@ -243,15 +271,24 @@ async def claim(
     holds from now on, also when this fails: whoever calls lets go of them (`let_go`), of those whose text was
     claimed when it is out.
     """
-    lanes = await (
-        await db.execute(
-            LOCK_LANES,
-            {"carriers": list(carriers), "lanes": min(lanes_at_once, room), "ahead": AHEAD}
-            | quarantine.SEEN.parameters,
-        )
-    ).fetchall()
-    if not lanes:
-        return []
+    lanes = await lock_lanes(db, carriers, min(lanes_at_once, room))
+    return (
+        await take(db, lanes, room, lease, held, stepping_back=len(lanes) == lanes_at_once) if lanes else []
+    )
+
+
+async def lock_lanes(db: Db, carriers: Sequence[str], most: int) -> list[Any]:
+    """The lanes whose turn it is and in which something is due, held until the transaction ends."""
+    given = {"carriers": list(carriers), "lanes": most, "ahead": AHEAD} | quarantine.SEEN.parameters
+    return await (await db.execute(LOCK_LANES, given)).fetchall()
+
+
+async def take(
+    db: Db, lanes: Sequence[Any], room: int, lease: float, held: list[int] | None, *, stepping_back: bool
+) -> list[Claimed]:
+    """The rest of `claim`, of lanes that are held. `stepping_back`: others wait for their turn behind these."""
+    if rising := [lane.number_id for lane in lanes if lane.some_come_due]:
+        await db.execute(RISE, {"numbers": columns.uuids(rising)})
     by_number = {lane.number_id: lane for lane in lanes}
     share = max(1, room // len(lanes))
     segments = [max(1, int(lane.pace * HORIZON)) if lane.pace else None for lane in lanes]
@@ -294,7 +331,7 @@ async def claim(
         )
         if lane.pace:
             used[row.number_id] += max(row.segments, 1) / lane.pace
-    if len(lanes) == lanes_at_once:
+    if stepping_back:
         # Those whose texts all wait for something step back, or they would be looked at again before all others.
         used |= {number: 0.0 for number in by_number if number not in used}
     if used:
@@ -360,6 +397,8 @@ class Delivery:
         self._held: dict[UUID, tuple[int, int]] = {}
         self._on_their_way: deque[tuple[float, UUID]] = deque()
         self._next_plan = 0.0
+        # Whether the last look found lanes with something due, of which an outcome may let go.
+        self._some_due = True
         self._lanes = LANES_AT_ONCE
         self._hooks = f"{settings.PUBLIC_URL}/hooks"
         self._heart = Heart("delivery")
@@ -443,14 +482,12 @@ class Delivery:
                 # At once again while there is more of it.
                 full = await plan_again(db, PLANNED_AT_ONCE) == PLANNED_AT_ONCE
                 self._next_plan = time.monotonic() + (0 if full else LOOK_FOR_CLOSED)
-            return await claim(
-                db,
-                room=room,
-                carriers=open_carriers,
-                lease=self.patience.lease,
-                held=held,
-                lanes_at_once=self._lanes,
-            )
+            lanes = await lock_lanes(db, open_carriers, min(self._lanes, room))
+            self._some_due = bool(lanes)
+            if not lanes:
+                return []
+            stepping_back = len(lanes) == self._lanes
+            return await take(db, lanes, room, self.patience.lease, held, stepping_back=stepping_back)
 
         async with self._using_line:
             try:
@@ -514,7 +551,7 @@ class Delivery:
         try:
             if text.wait:
                 await asyncio.sleep(max(0.0, text.claimed_at + text.wait - time.monotonic()))
-            if session != self._line.session:
+            if session != self._line.session or self._line.ended(idle=not self._using_line.locked()):
                 # The lock went with its session: somebody may have opted out since.
                 outcome = self._later(text, "The database was away for a moment.", None)
             else:
@@ -583,7 +620,7 @@ class Delivery:
         """Write outcomes down, as many as have come in at once."""
         line = Line("outcomes")
         while True:
-            batch = [await self._outcomes.get()]
+            batch, began = [await self._outcomes.get()], time.monotonic()
             while not self._outcomes.empty() and len(batch) < 500:
                 batch.append(self._outcomes.get_nowait())
             try:
@@ -593,4 +630,7 @@ class Delivery:
                 log.error("outcomes not recorded: %s", type(error).__name__)
             for _ in batch:
                 self._outcomes.task_done()
-            self.wake.set()
+            if self._some_due:
+                self.wake.set()
+            if not self.stopping:
+                await asyncio.sleep(max(0.0, began + RECORDED_WITHIN - time.monotonic()))

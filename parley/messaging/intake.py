@@ -29,7 +29,7 @@ from parley.carriers.form import pairs
 from parley.live.dsn import conninfo
 from parley.live.nudges import CAME_IN, TEXTS_CHANNEL
 from parley.messaging import journal, outcomes, revoking
-from parley.messaging.events import NewEvent
+from parley.messaging.events import AWAKE, LOCK, NewEvent
 from parley.messaging.journal import Journal, Left
 from parley.messaging.line import Db
 from parley.messaging.outcomes import Changes
@@ -54,6 +54,8 @@ DEAD_AFTER = 15.0
 EVENTS, OPT_OUTS = "events", "opt-outs"
 
 # When it came: an event from the journal says so itself, by its machine's clock, which may be ahead.
+# Nobody is woken who is awake (`receiving`): each NOTIFY wakes a process of every machine, and commits that hold one
+# wait for each other. Let go at once, or who reads would hardly ever find it free; and CASE alone keeps an order.
 INSERT = f"""
     WITH kept AS (
         INSERT INTO messaging_carrierevent
@@ -64,7 +66,11 @@ INSERT = f"""
         ON CONFLICT (carrier, key) DO NOTHING
         RETURNING 1
     )
-    SELECT CASE WHEN EXISTS (SELECT 1 FROM kept) THEN pg_notify('{TEXTS_CHANNEL}', '{CAME_IN}') END
+    SELECT CASE WHEN EXISTS (SELECT 1 FROM kept) THEN
+        CASE WHEN pg_try_advisory_lock_shared({LOCK}, {AWAKE}) THEN
+            ROW(pg_advisory_unlock_shared({LOCK}, {AWAKE}), pg_notify('{TEXTS_CHANNEL}', '{CAME_IN}'))
+        END
+    END
 """  # noqa: S608  constants of ours
 
 

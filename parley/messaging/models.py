@@ -229,7 +229,13 @@ class Message(BusinessOwned):
             TenantKey(field="conversation", name="message_conversation_tenant"),
             TenantKey(field="author", name="message_author_tenant"),
             # The database says "duplicate": one row for what a page sent once, one for what a carrier holds once.
-            models.UniqueConstraint(fields=["business", "client_key"], name="message_once_per_client_key"),
+            # Most messages have no page's key and cost this index nothing; nor can a plan that was made while the table
+            # was empty take it for the way to any message, and read all of a business's for each.
+            models.UniqueConstraint(
+                fields=["business", "client_key"],
+                condition=Q(client_key__isnull=False),
+                name="message_once_per_client_key",
+            ),
             models.UniqueConstraint(
                 fields=["business", "carrier_id"],
                 condition=~Q(carrier_id=""),
@@ -333,10 +339,16 @@ class Outbox(models.Model):
     closes_at = models.DateTimeField(
         null=True, help_text="Marketing must not reach the client from then on: the window of `run_at` ends."
     )
+    # The database says so of a row that is written before its time (a trigger, so that no road can forget it), and
+    # `delivery` takes it back. Those that wait are not in the lane's index, or each look would read through them.
+    waits = models.BooleanField(
+        default=False, db_default=False, help_text="It is not due yet, or has come due just now."
+    )
 
     class Meta:
         indexes = [
-            models.Index("number", "priority", "message", name="lane"),
+            models.Index("number", "priority", "message", name="lane", condition=Q(waits=False)),
+            models.Index("number", "priority", "run_at", name="lane_later", condition=Q(waits=True)),
             # R3: the texts of one pair leave in order, so an older one that waits holds back the younger. The
             # recipient comes first, so that all that waits for somebody who opts out is found too.
             models.Index("recipient", "number", "message", name="recipient_queue"),

@@ -129,9 +129,14 @@ async def tell(db: Db, changes: Changes) -> None:
     """Write notifications of failures, and nudge: once a business, when the transaction commits."""
     if changes.failed:
         await _notify_of_failures(db, changes)
-    for business, conversations in changes.conversations.items():
-        text = payload(business, conversations, news=business in changes.news)
-        await db.execute("SELECT pg_notify(%s, %s)", [CHANNEL, text])
+    if changes.conversations:
+        said = [
+            payload(business, conversations, news=business in changes.news)
+            for business, conversations in changes.conversations.items()
+        ]
+        await db.execute(
+            "SELECT pg_notify(%s, said) FROM unnest(%s::text[]) said", [CHANNEL, columns.texts(said)]
+        )
 
 
 async def record(line: Line, batch: Sequence[Outcome], patience: Patience) -> None:

@@ -11,9 +11,10 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -27,7 +28,7 @@ from parley.carriers.base import Carrier, Received
 from parley.carriers.form import pairs
 from parley.clients.models import TINTS
 from parley.messaging import answering, columns, outcomes, revoking
-from parley.messaging.events import SHARDS
+from parley.messaging.events import AWAKE, LOCK, SHARDS, TURN
 from parley.messaging.later import defer
 from parley.messaging.line import Db, Line
 from parley.messaging.news import News, insert_news
@@ -42,33 +43,57 @@ from parley.sms.optout import Wish, wish
 log = logging.getLogger(__name__)
 
 BATCH = 500
-# While PostgreSQL works for one reader the other reads: measured 1.5 times more texts a second of one process.
-READERS = 2
-# A quarter of the shards at a time: the other readers, of this worker and of a second one, find the rest.
-SHARDS_AT_ONCE = SHARDS // 4
+# While PostgreSQL works for one reader the other reads: measured 1.5 times more texts a second of one process. The
+# second joins in when one look finds as much as this.
+MUCH = BATCH // 2
+# As few as this at a time where a look finds a lot: the other readers find the rest.
+FEWEST_SHARDS = SHARDS // 4
 # From one look to the next at least so long (seconds), unless the last found as much as it may: each look costs the
-# same, and those of many machines would else find an event or two each. Quiet, the first event is read at once.
+# same, and would else find an event or two. Quiet, the first event is read at once.
 GATHER = 0.05
-# The first half of the two-part key of our advisory locks; any constant that no other lock uses.
-LOCK = 7_411
+# How often (seconds) a worker looks that has not the turn; and for how long (seconds) what it finds must have waited
+# for it to stay.
+GLANCE = 1.0
+LATE = 0.25
+# The server ends the session that has the turn after so long (seconds) without a word: its worker is frozen.
+SILENT = 12
 
 # "At most once per client per day".
 TOLD_AGAIN = "24 hours"
 
+# A shard has something to read, or not: one entry of the index says so, however much waits.
 TAKE_SHARDS = f"""
     SELECT s FROM (
-        SELECT s FROM generate_series(0, {SHARDS - 1}) s
-        WHERE EXISTS (SELECT 1 FROM messaging_carrierevent WHERE shard = s AND done_at IS NULL AND trouble = '')
-        ORDER BY random() LIMIT {SHARDS_AT_ONCE}
+        SELECT s FROM generate_series(0, {SHARDS - 1}) s, LATERAL (
+            SELECT FROM messaging_carrierevent WHERE shard = s AND done_at IS NULL AND trouble = '' ORDER BY id LIMIT 1
+        ) first_one
+        ORDER BY random() LIMIT %s
     ) busy WHERE pg_try_advisory_xact_lock({LOCK}, s)
 """  # noqa: S608  our own constants
 
-READ = """
-    SELECT id, carrier, kind, key, attempt_id, form, received_at, late
-    FROM messaging_carrierevent
-    WHERE shard = ANY(%s) AND done_at IS NULL AND trouble = ''
-    ORDER BY id LIMIT %s
+# The first of each shard, and of these the first: never all that waits.
+READ = f"""
+    SELECT e.* FROM unnest(%(shards)s::smallint[]) s, LATERAL (
+        SELECT id, carrier, kind, key, attempt_id, form, received_at, late,
+               received_at < clock_timestamp() - interval '{LATE} seconds' AS waited
+        FROM messaging_carrierevent
+        WHERE shard = s AND done_at IS NULL AND trouble = ''
+        ORDER BY id LIMIT %(most)s
+    ) e
+    ORDER BY e.id LIMIT %(most)s
+"""  # noqa: S608  our own constant
+
+
+# That a number is not empty is what its index asks; without these words each handset's would be looked for among all
+# clients of the business.
+KNOWN_CLIENTS = """
+    SELECT c.id, c.business_id, c.phone, c.first_name, c.last_name, c.texting, v.id AS conversation_id
+    FROM clients_client c
+    JOIN unnest(%s::uuid[], %s::text[]) AS w (business_id, phone)
+        ON c.business_id = w.business_id AND c.phone = w.phone AND c.phone <> ''
+    LEFT JOIN messaging_conversation v ON v.client_id = c.id
 """
+SET_ASIDE = "UPDATE messaging_carrierevent SET trouble = %s WHERE id = %s"
 
 
 class Unreadable(Exception):
@@ -93,58 +118,107 @@ class Arrived:
         object.__setattr__(self, "asks", wish(self.text.body))
 
 
-class Bell(asyncio.Event):
-    """An event for several who wait: `rung` tells each whether it was set since they looked."""
+@dataclass(slots=True)
+class Pace:
+    """How one reader goes: how many shards it takes at once, and whether what it last found had waited for long."""
 
-    rung = 0
-
-    def set(self) -> None:
-        self.rung += 1
-        super().set()
+    shards: int = SHARDS
+    late: bool = False
 
 
 class Receiving:
-    """The readers of one worker."""
+    """The readers of one worker.
+
+    Of all workers one has the turn: it is woken by what comes in and reads for all, so that a look finds as much
+    whether there is one machine or many. The others look once a second, and stay while it cannot keep up. The turn is
+    for thrift alone: what keeps two from reading the same is each shard's lock.
+    """
 
     def __init__(self, carriers: dict[str, Carrier], patience: Patience) -> None:
         self.carriers = carriers
         self.patience = patience
-        self.wake = Bell()
+        self.wake = asyncio.Event()
+        self._stopping = asyncio.Event()
         self._heart = Heart("receiving")
-        self.stopping = False
+        self._much = asyncio.Event()
+        self._looking = False
+        # The session by which this worker has the turn; and by which it says that nobody need wake it.
+        self._turn = self._awake = -1
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as readers:
-            for _ in range(READERS):
-                readers.create_task(self._read())
+            readers.create_task(self._read())
+            readers.create_task(self._join_in())
+
+    def stop(self) -> None:
+        for event in (self._stopping, self.wake, self._much):
+            event.set()
 
     async def _read(self) -> None:
-        line = Line("receiving")
+        """The first reader: the one that is woken."""
+        line, pace = Line("receiving", silent=SILENT), Pace()
+        in_a_row = 0
         try:
-            while not self.stopping:
+            while not self._stopping.is_set():
                 await self._heart.beat(line)
-                looked, rung = time.monotonic(), self.wake.rung
-                read = await self._batch(line)
-                if read < BATCH:
-                    await asyncio.sleep(max(0.0, looked + GATHER - time.monotonic()))
-                # What was rung during the batch may have come after this reader had looked.
-                if read or rung != self.wake.rung:
-                    continue
                 self.wake.clear()
-                try:
-                    await asyncio.wait_for(self.wake.wait(), 1.0)
-                except TimeoutError:
-                    pass
+                looked, was_awake = time.monotonic(), self._awake == line.session
+                self._looking = True
+                # One text alone is not worth the words.
+                found = await self._batch(line, pace, partial(self._take_turn, line, busy=in_a_row > 1))
+                self._looking = False
+                in_a_row = in_a_row + 1 if found else 0
+                if found >= MUCH:
+                    self._much.set()
+                if found < BATCH:
+                    await asyncio.sleep(max(0.0, looked + GATHER - time.monotonic()))
+                has_turn = self._turn == line.session
+                # Whoever saw that this one was awake has said nothing, and may have committed since it looked.
+                if was_awake or (found and (has_turn or pace.late)):
+                    continue
+                await _within(GLANCE, self.wake if has_turn else self._stopping)
         finally:
             await line.close()
 
-    def stop(self) -> None:
-        self.stopping = True
-        self.wake.set()
-
-    async def _batch(self, line: Line) -> int:
+    async def _join_in(self) -> None:
+        """The second reader: when the first finds much, or is held up."""
+        line, pace = Line("receiving"), Pace()
         try:
-            return await line.run(lambda db: read_events(db, self.carriers, self.patience, BATCH))
+            while not self._stopping.is_set():
+                if not await _within(GLANCE, self._much) and not self._looking:
+                    continue
+                self._much.clear()
+                worth_it = True
+                while worth_it and not self._stopping.is_set():
+                    looked = time.monotonic()
+                    found = await self._batch(line, pace)
+                    if found < BATCH:
+                        await asyncio.sleep(max(0.0, looked + GATHER - time.monotonic()))
+                    worth_it = found >= MUCH or pace.late
+        finally:
+            await line.close()
+
+    async def _take_turn(self, line: Line, db: Db, *, busy: bool) -> None:
+        """Take the turn if nobody has it; who has it and is `busy` need not be woken, and says so."""
+        if self._turn != line.session and await _got(db, TURN):
+            self._turn = line.session
+        if self._turn == line.session and busy and self._awake != line.session and await _got(db, AWAKE):
+            self._awake = line.session
+
+    async def _batch(
+        self, line: Line, pace: Pace, first: Callable[[Db], Awaitable[None]] | None = None
+    ) -> int:
+        async def work(db: Db) -> int:
+            if first:
+                await first(db)
+            found = await read_events(db, self.carriers, self.patience, BATCH, pace)
+            if first and not found and self._awake == line.session:
+                await db.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, AWAKE])
+                self._awake = -1
+            return found
+
+        try:
+            return await line.run(work)
         except Exception as error:
             # One event has spoiled the batch: read one at a time, so that only it is set aside.
             log.warning("a batch of events failed (%s): reading one by one", type(error).__name__)
@@ -157,33 +231,67 @@ class Receiving:
             return read
 
     async def _one(self, db: Db) -> int:
+        events = await _take(db, 1, Pace())
+        if not events:
+            return 0
         try:
             async with db.transaction():
-                return await read_events(db, self.carriers, self.patience, 1)
+                await _deal_with(db, events, self.carriers, self.patience)
         except (psycopg.OperationalError, psycopg.InterfaceError):
             raise
         except Exception as error:
             trouble = str(error) if isinstance(error, Unreadable) else type(error).__name__
-            await db.execute(
-                """
-                UPDATE messaging_carrierevent SET trouble = %s WHERE id = (
-                    SELECT id FROM messaging_carrierevent WHERE done_at IS NULL AND trouble = ''
-                    AND shard = ANY(%s) ORDER BY id LIMIT 1)
-                """,
-                [trouble[:200], list(range(SHARDS))],
-            )
+            # This one: older ones wait in shards that others are reading, and nothing is wrong with them.
+            await db.execute(SET_ASIDE, [trouble[:200], events[0].id])
             log.error("an event could not be read and is set aside: %s", trouble)
-            return 1
+        return 1
 
 
-async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patience, most: int) -> int:
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Wait so long for the event; whether it came."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
+async def _got(db: Db, lock: int) -> bool:
+    """Take one of our locks for this session, if nobody has it."""
+    row = await (await db.execute("SELECT pg_try_advisory_lock(%s, %s) AS got", [LOCK, lock])).fetchone()
+    return row is not None and bool(row.got)
+
+
+async def read_events(
+    db: Db, carriers: Mapping[str, Carrier], patience: Patience, most: int, pace: Pace | None = None
+) -> int:
     """Read up to `most` events of shards that nobody else is reading. Returns how many were read."""
-    shards = [row.s for row in await (await db.execute(TAKE_SHARDS)).fetchall()]
+    pace = pace or Pace()
+    pace.late = False
+    events = await _take(db, most, pace)
+    if events is None:
+        pace.shards = SHARDS
+        return 0
+    pace.late = any(event.waited for event in events)
+    pace.shards = (
+        max(FEWEST_SHARDS, pace.shards // 2) if len(events) >= MUCH else min(SHARDS, 2 * pace.shards)
+    )
+    if events:
+        await _deal_with(db, events, carriers, patience)
+    return len(events)
+
+
+async def _take(db: Db, most: int, pace: Pace) -> list[Any] | None:
+    """Events of shards that are this transaction's alone from now on; None if no shard was to be had."""
+    shards = [row.s for row in await (await db.execute(TAKE_SHARDS, [pace.shards])).fetchall()]
     if not shards:
-        return 0
-    events = await (await db.execute(READ, [shards, most])).fetchall()
-    if not events:
-        return 0
+        return None
+    return await (await db.execute(READ, {"shards": shards, "most": most})).fetchall()
+
+
+async def _deal_with(
+    db: Db, events: Sequence[Any], carriers: Mapping[str, Carrier], patience: Patience
+) -> None:
     texts: list[Arrived] = []
     facts: list[Fact] = []
     fact_events: dict[str, list[int]] = {}
@@ -220,7 +328,6 @@ async def read_events(db: Db, carriers: Mapping[str, Carrier], patience: Patienc
         [columns.integers(orphans), columns.integers(event.id for event in events)],
     )
     await outcomes.tell(db, changes)
-    return len(events)
 
 
 async def receive(db: Db, texts: Sequence[Arrived], changes: Changes, patience: Patience) -> list[int]:
@@ -404,13 +511,7 @@ async def clients_of(
 
     async def found() -> dict[tuple[UUID, str], Any]:
         rows = await db.execute(
-            """
-            SELECT c.id, c.business_id, c.phone, c.first_name, c.last_name, c.texting, v.id AS conversation_id
-            FROM clients_client c
-            JOIN unnest(%s::uuid[], %s::text[]) AS w (business_id, phone)
-                ON c.business_id = w.business_id AND c.phone = w.phone
-            LEFT JOIN messaging_conversation v ON v.client_id = c.id
-            """,
+            KNOWN_CLIENTS,
             asked,
         )
         return {(row.business_id, row.phone): row for row in await rows.fetchall()}

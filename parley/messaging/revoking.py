@@ -79,7 +79,7 @@ SPOKEN_LATELY = """
             SELECT m.body, m.title FROM messaging_message m
             JOIN messaging_conversation v ON v.business_id = m.business_id AND v.id = m.conversation_id
             JOIN clients_client c ON c.business_id = v.business_id AND c.id = v.client_id
-            WHERE c.business_id = %(business)s AND c.phone = %(phone)s
+            WHERE c.business_id = %(business)s AND c.phone = %(phone)s AND c.phone <> ''
               AND m.business_id = %(business)s AND m.direction = 'out' AND m.at > %(since)s
             ORDER BY m.at DESC LIMIT 3
         ) said WHERE body ~* %(of)s OR title ~* %(of)s
@@ -113,7 +113,7 @@ SAY_WHY_IT_WAITS = """
 WHOSE_PAGES = """
     SELECT v.id FROM messaging_conversation v
     JOIN clients_client c ON c.business_id = v.business_id AND c.id = v.client_id
-    WHERE c.business_id = %(business)s AND c.phone = %(phone)s
+    WHERE c.business_id = %(business)s AND c.phone = %(phone)s AND c.phone <> ''
 """
 WORDS = {"opted_out": OPTED_OUT, "no_marketing": NO_MARKETING, "in_doubt": IN_DOUBT}
 

@@ -40,6 +40,16 @@ KINDS = (
         "Who wrote it is told, or everybody if nobody did.",
     ),
     Kind(
+        Notification.Kind.LEAD,
+        "Somebody writes in your lead form",
+        "Everybody is told. What they wrote is in the Inbox.",
+    ),
+    Kind(
+        Notification.Kind.PAYMENT,
+        "A client pays or answers an estimate",
+        "When an estimate is accepted or declined, and when another system tells that a client has paid.",
+    ),
+    Kind(
         Notification.Kind.NUMBER,
         "News of your number and registration",
         "When carriers have looked at it, and when your number can text.",

@@ -39,6 +39,8 @@ class Notification(BusinessOwned):
         FAILED = "failed", "A message did not arrive"
         NUMBER = "number", "News of our number and its registration"
         QUOTA = "quota", "Texts running low"
+        LEAD = "lead", "Somebody new wrote"
+        PAYMENT = "payment", "A client paid, or answered an estimate"
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     title = models.CharField(max_length=160)

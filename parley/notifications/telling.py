@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from django.db import transaction
 from django.utils import timezone
@@ -33,6 +34,16 @@ class News:
     kind: str = Notification.Kind.NUMBER
 
 
+class Face(Protocol):
+    """Whose corner stands beside it: a client, whom this room does not know."""
+
+    @property
+    def initials(self) -> str: ...
+
+    @property
+    def tint(self) -> str: ...
+
+
 @transaction.atomic
 def tell_managers(business: Business, news: News) -> None:
     """Tell owners and admins by each channel that they chose, all or nothing with the caller's transaction."""
@@ -53,4 +64,40 @@ def tell_managers(business: Business, news: News) -> None:
         return
     push_news.defer(notification_id=str(notification.id), business_id=str(business.id))
     letters.write(notification.audience("email"), news.key, news.email_subject, news.email_body)
+    nudge(business.id, [], news=True)
+
+
+@transaction.atomic
+def tell_members(
+    business: Business,
+    kind: str,
+    key: str,
+    title: str,
+    *,
+    words: str = "",
+    address: str,
+    face: Face | None = None,
+) -> None:
+    """Tell every member by each channel that they chose, all or nothing with the caller's transaction.
+
+    `key` and `address` are as in `News`. `face` is that of the client it is about.
+    """
+    notification, new = Notification.objects.get_or_create(
+        business=business,
+        key=key,
+        defaults={
+            "kind": kind,
+            "title": title[:160],
+            "words": words[:200],
+            "address": address,
+            "initials": face.initials if face else "",
+            "tint": face.tint if face else "",
+            "created_at": timezone.now(),
+        },
+    )
+    if not new:
+        return
+    ids = {"notification_id": str(notification.id), "business_id": str(business.id)}
+    push_news.defer(**ids)
+    letters.write_news.defer(**ids)
     nudge(business.id, [], news=True)

@@ -10,15 +10,21 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from parley.businesses.models import Business
+from parley.businesses.tenancy import new_id
 from parley.clients.elsewhere import Elsewhere
 from parley.clients.happened import Happening, What, tell
 from parley.clients.models import Client
 from parley.live.nudges import nudge
+from parley.payments import news
 from parley.payments.models import Asked, Estimate, PaymentRequest
 
 T = TypeVar("T", bound=Asked)
 # By country (ISO 4217): where Parley texts.
 CURRENCIES = {"US": "USD", "CA": "CAD"}
+
+
+class NotOpen(Exception):
+    """It has been paid, answered or cancelled meanwhile, and is not changed any more."""
 
 
 def currency_of(business: Business) -> str:
@@ -36,9 +42,11 @@ def ask(
     details: str = "",
     link: str = "",
     silent: bool = False,
+    id: uuid.UUID | None = None,
 ) -> PaymentRequest:
-    """Ask a client for a payment."""
+    """Ask a client for a payment. Twice with the same `id` (of `new_id`) is one request: the first."""
     request = PaymentRequest(
+        id=id or new_id(),
         business=business,
         client=client,
         title=title,
@@ -48,9 +56,7 @@ def ask(
         due_on=due_on,
         link=link,
     )
-    request.save(force_insert=True)
-    _tell(request, "asked", silent)
-    return request
+    return _written(request, "asked", silent)
 
 
 @transaction.atomic
@@ -62,10 +68,13 @@ def offer(
     cents: int,
     expires_on: date | None = None,
     details: str = "",
+    link: str = "",
     silent: bool = False,
+    id: uuid.UUID | None = None,
 ) -> Estimate:
-    """Send a client an estimate."""
+    """Send a client an estimate. Twice with the same `id` (of `new_id`) is one estimate: the first."""
     estimate = Estimate(
+        id=id or new_id(),
         business=business,
         client=client,
         title=title,
@@ -73,16 +82,17 @@ def offer(
         cents=cents,
         currency=currency_of(business),
         expires_on=expires_on,
+        link=link,
     )
-    estimate.save(force_insert=True)
-    _tell(estimate, "offered", silent)
-    return estimate
+    return _written(estimate, "offered", silent)
 
 
 @transaction.atomic
 def edit(asked: T, *, silent: bool = True, **fields: object) -> T:
-    """Change an open one: its words, sum or dates. Reminders follow a new date."""
+    """Change an open one: its words, sum or dates. Reminders follow a new date. Raises NotOpen."""
     now = _held(asked)
+    if now.status != "open":  # type: ignore[attr-defined]
+        raise NotOpen
     for name, value in fields.items():
         setattr(now, name, value)
     now.save()
@@ -102,14 +112,19 @@ def pay(request: PaymentRequest, *, how: str = "", silent: bool = False) -> Paym
 
 
 @transaction.atomic
-def answer(estimate: Estimate, *, accepted: bool) -> Estimate:
-    """The client took it, or did not. What is answered or withdrawn already stays so."""
+def answer(estimate: Estimate, *, accepted: bool, by_client: bool = False) -> Estimate:
+    """The client took it, or did not. What is answered or withdrawn already stays so.
+
+    Members are told of what a client answered by themselves.
+    """
     now = _held(estimate)
     if now.status == Estimate.Status.OPEN:
         now.status = Estimate.Status.ACCEPTED if accepted else Estimate.Status.DECLINED
         now.closed_at = timezone.now()
         now.save()
         _tell(now, "accepted" if accepted else "declined")
+        if by_client:
+            news.answered(now)
     return now
 
 
@@ -165,6 +180,7 @@ def told_elsewhere(
                 "paid": "paid",
             }
             _tell(made, whats.get(status, "cancelled"), silent=status not in whats)
+            news.settled(made)
             return made
     if known.source_at is not None and known.source_at >= elsewhere.at and status != "paid":
         return known
@@ -185,7 +201,23 @@ def told_elsewhere(
         follows.get(status, "cancelled") if changed and status != "open" else "changed",
         silent=status not in follows,
     )
+    if changed:
+        news.settled(known)
     return known
+
+
+def _written(asked: T, what: What, silent: bool) -> T:
+    """It, saved and told; or what the same form has written already."""
+    try:
+        with transaction.atomic():
+            asked.save(force_insert=True)
+    except IntegrityError:
+        known = type(asked)._default_manager.filter(business_id=asked.business_id, pk=asked.pk).first()
+        if known is None:
+            raise
+        return known
+    _tell(asked, what, silent)
+    return asked
 
 
 def _held(asked: T) -> T:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 
 from parley.businesses.tenancy import BusinessOwned, TenantKey, tenant_target
 from parley.clients.models import Client
+from parley.payments import money
 
 
 def new_token() -> str:
@@ -18,6 +21,9 @@ def new_token() -> str:
 
 class Asked(BusinessOwned):
     """What both have. Money is in cents of `currency`; the client's page is reached by `token`."""
+
+    # The name of the client's page in `urls`.
+    page_name: str
 
     client = models.ForeignKey(
         Client, on_delete=models.CASCADE, related_name="%(class)ss", db_constraint=False, db_index=False
@@ -48,9 +54,26 @@ class Asked(BusinessOwned):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def page(self) -> str:
+        """The path of the client's page."""
+        return reverse(self.page_name, args=[self.token])
+
+    @property
+    def address(self) -> str:
+        """The whole address of the client's page. Whoever has it may read it: it is no more secret than a letter."""
+        return settings.PUBLIC_URL + self.page
+
+    @property
+    def sum(self) -> str:
+        """As members read it: $40.00."""
+        return money.written(self.cents, self.currency, self.business.country)
+
 
 class PaymentRequest(Asked):
     """A sum that a client is asked for. Only `asking` writes it."""
+
+    page_name = "payment_page"
 
     class Status(models.TextChoices):
         OPEN = "open", "Open"
@@ -76,12 +99,16 @@ class PaymentRequest(Asked):
         ]
         indexes = [
             models.Index("business", "status", F("created_at").desc(), F("id").desc(), name="payments_page"),
+            models.Index("business", F("created_at").desc(), F("id").desc(), name="payments_all"),
+            models.Index("business", "due_on", "id", name="payments_overdue", condition=Q(status="open")),
             models.Index("business", "client", F("created_at").desc(), name="payments_of_client"),
         ]
 
 
 class Estimate(Asked):
     """What something would cost. Only `asking` writes it."""
+
+    page_name = "estimate_page"
 
     class Status(models.TextChoices):
         OPEN = "open", "Open"
@@ -106,5 +133,6 @@ class Estimate(Asked):
         ]
         indexes = [
             models.Index("business", "status", F("created_at").desc(), F("id").desc(), name="estimates_page"),
+            models.Index("business", F("created_at").desc(), F("id").desc(), name="estimates_all"),
             models.Index("business", "client", F("created_at").desc(), name="estimates_of_client"),
         ]

@@ -23,6 +23,7 @@ FILES = (
     "ui/extra.css",
     "ui/sheets.css",
     "ui/consent.css",
+    "ui/payments.css",
     "ui/icons.svg",
     "ui/mark.svg",
     "ui/offline.js",

@@ -95,7 +95,7 @@ def test_the_list_costs_the_same_for_few_and_many(
         juniper.text(client, "Hello")
     with django_assert_num_queries(6):  # type: ignore[operator]
         nora.get("/clients")
-    with django_assert_num_queries(3):  # type: ignore[operator]
+    with django_assert_num_queries(4):  # type: ignore[operator]
         nora.get("/clients", {"q": "client"}, headers=FOUND)
 
 

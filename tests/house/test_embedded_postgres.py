@@ -11,6 +11,7 @@ import psutil
 import psycopg
 import pytest
 
+from parley.config import embedded_postgres
 from parley.config.embedded_postgres import SHARED, EmbeddedPostgres, PostgresFailed, find_programs
 from tests.house.conftest import Run, alive
 from tests.waiting import until
@@ -108,6 +109,27 @@ def test_a_postmaster_that_nobody_buried_is_no_obstacle(server: EmbeddedPostgres
         assert ask(successor, "SELECT 1") == (1,)
     finally:
         successor.stop()
+
+
+def test_a_servant_that_does_not_notice_its_postmasters_death_is_no_obstacle(
+    server: EmbeddedPostgres, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for a lock that nobody will give back any more: a stopped process is as deaf."""
+    monkeypatch.setattr(embedded_postgres, "SERVANTS_NOTICE", 0.3)
+    server.start()
+    keep(server)
+    assert server.pid is not None
+    postmaster = psutil.Process(server.pid)
+    with EmbeddedPostgres(folder / "other", fast=True) as other, psycopg.connect(server.url) as connection:
+        deaf = psutil.Process(connection.info.backend_pid)
+        deaf.suspend()
+        postmaster.kill()
+        postmaster.wait(10)
+        server.start(timeout=20)
+        assert not alive(deaf)
+        assert ask(server, "SELECT answer FROM kept") == (42,)
+        assert ask(other, "SELECT 1") == (1,)
+        connection.close()
 
 
 def test_data_of_another_major_version_is_left_alone(server: EmbeddedPostgres) -> None:

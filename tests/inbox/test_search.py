@@ -8,6 +8,7 @@ import uuid
 import pytest
 from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
 from parley.businesses.models import Business
 from parley.businesses.words import mark_of
@@ -32,7 +33,15 @@ def found(house: House, words: str) -> tuple[list[str], str]:
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that a few messages reach."""
-    for name, value in {"NEWEST": 6, "COMMON": 1, "MOST": 4, "FURTHER": 12, "PAGE": 3}.items():
+    for name, value in {
+        "NEWEST": 6,
+        "COMMON": 1,
+        "MOST": 4,
+        "BACK": 12,
+        "ENOUGH": 4,
+        "FURTHER": 6,
+        "PAGE": 3,
+    }.items():
         monkeypatch.setattr(search, name, value)
 
 
@@ -49,17 +58,17 @@ def test_the_newest_are_found_whatever_is_common(juniper: House, narrow: None) -
     write(juniper, *bodies, "both soon", "soon 1", "soon 2", "soon 3", "soon 4", "last")
     cases = {
         # Among the newest six: the page is filled from them, and says that there are more.
-        "soon": (["soon 4", "soon 3", "soon 2"], search.OTHERS_WROTE_IT),
+        "soon": (["soon 4", "soon 3", "soon 2"], search.MORE_MESSAGES),
         "last": (["last"], ""),
         "both soon": (["both soon"], ""),
         # Older than those: the index has it.
         "rare": (["rare one"], ""),
         "rar on": (["rare one"], ""),
         # More than the index may fetch, the newest of them still near.
-        "filler": (["filler 5", "filler 4", "filler 3"], search.OTHERS_WROTE_IT),
+        "filler": (["filler 5", "filler 4", "filler 3"], search.MORE_MESSAGES),
         "filler 3": (["filler 3"], ""),
         # More than the index may fetch, and all long ago: some of them are shown rather than none.
-        "old": (None, search.OTHERS_WROTE_IT),
+        "old": (None, search.MORE_MESSAGES),
         # Every word too common to ask the index for, and never together.
         "soon s gone": ([], ""),
     }
@@ -113,15 +122,16 @@ def test_two_businesses_with_one_mark_see_their_own(juniper: House, narrow: None
     # Both together are more than the index may fetch.
     for house, name in ((juniper, "Juniper"), (other, "Twin")):
         assert found(house, "needle") == ([f"needle {n} of {name}" for n in (2, 1, 0)], "")
+        assert found(house, "needle 1") == ([f"needle 1 of {name}"], "")
 
 
 def test_words_are_looked_up_in_their_index(juniper: House) -> None:
-    """A table of two rows is read whole; where that is made dear, the statement must fit the index."""
+    """A table of two rows is read whole; where that is made dear, the statements must fit the indexes."""
     write(juniper, "needle", "needle")
     plans: list[str] = []
 
     def note(execute, sql, params, many, context):  # type: ignore[no-untyped-def]
-        if "among_newest" not in sql:
+        if "too_many" not in sql:
             return execute(sql, params, many, context)
         with connection.connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
@@ -131,7 +141,45 @@ def test_words_are_looked_up_in_their_index(juniper: House) -> None:
 
     with connection.execute_wrapper(note):
         found(juniper, "needle")
-    assert plans[0].count("inbox_words") == 1
+    people, words = plans
+    assert people.count("clients_search") == 1
+    assert words.count("inbox_words") == 1
+
+
+def test_a_search_reads_no_more_however_many_match(juniper: House, narrow: None) -> None:
+    """Rows of the table of messages that were fetched, as PostgreSQL counts them; and as many queries for none."""
+    bodies = [f"needle pin{n} {'between' if n < 60 else ''} every{n % 2}" for n in range(80)]
+    write(juniper, *bodies)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE messaging_message; SET LOCAL enable_seqscan = off")
+
+    def fetched() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'messaging_message'"
+            )
+            return int(cursor.fetchone()[0])
+
+    queries = set()
+    for words in (
+        "needle",
+        "between",
+        "needle every1",
+        "every0 every1",
+        "pin7",
+        "pin7 between",
+        "nobody",
+        "n",
+    ):
+        before = fetched()
+        with CaptureQueriesContext(connection) as captured:
+            bodies_found, _ = found(juniper, words)
+        queries.add(len(captured))
+        # The newest, what the index may fetch, how far it goes back (twice: to find where that is), how far one reads
+        # where all is common; and the last messages of the people found, and the page itself.
+        assert fetched() - before <= 6 + 5 + 2 * 12 + 6 + 3 + 3, words
+        assert len(bodies_found) <= 3, words
+    assert len(queries) == 1
 
 
 def test_a_conversation_opens_at_the_message_found(

@@ -16,8 +16,9 @@ from tests.people import House
 
 HTMX = {"HX-Request": "true"}
 PNG = b"\x89PNG\r\n\x1a\n"
-# The conversation, its messages, what came along with them, the members, the number for texts, how many are left.
-THREAD = 1 + 1 + 1 + 1 + 1 + 1
+# The conversation, its messages, what came along with them, the members, the number for texts, how many are left,
+# what is to come, and what the client is asked to pay.
+THREAD = 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1
 LIST = 3
 
 

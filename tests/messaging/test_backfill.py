@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -17,6 +19,7 @@ from parley.carriers.twilio import Twilio
 from parley.clients.models import Handset
 from parley.messaging import backfill
 from parley.messaging.backfill import Gaps
+from parley.messaging.delivery import claim, let_go
 from parley.messaging.line import Line
 from parley.messaging.models import (
     Attachment,
@@ -121,6 +124,38 @@ async def test_what_no_webhook_brought_is_found_once(
     assert await Message.objects.filter(direction="in").acount() == 2
     assert await CarrierEvent.objects.acount() == 2
     assert await counted() == {"boot": (2, 0, 2), "clock": (2, 0, 0)}
+
+
+async def test_an_opt_out_in_a_log_waits_for_a_text_that_is_being_handed_over(
+    line: Line, twilio: Twilio, sandbox: World, juniper: House
+) -> None:
+    """From when it is obeyed on, no request for that client begins (R6), as from a webhook's 200 on."""
+
+    @sync_to_async
+    def before() -> None:
+        client = juniper.client("Sam", "Ortiz", SAM)
+        send(juniper.owner, client, channel="sms", body="Your color is in")
+        sandbox.texts_from(SAM, juniper.number.number, "STOP")
+
+    @sync_to_async
+    def somebody_waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            return cursor.fetchone() is not None
+
+    await before()
+    worker = Line("worker")
+    keys: list[int] = []
+    await worker.run(lambda db: claim(db, room=9, carriers=["twilio"], lease=60, held=keys))
+    assert len(keys) == 1
+    reading = asyncio.create_task(read_logs(line, twilio))
+    while not await somebody_waits():
+        assert not reading.done(), "it did not wait"
+    assert not await Handset.objects.filter(service="refused").aexists()
+    await worker.run(lambda db: let_go(db, keys))
+    await reading
+    assert await Handset.objects.filter(phone=SAM, service="refused").aexists()
+    await worker.close()
 
 
 async def test_a_log_that_cannot_be_read_proves_nothing(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -18,9 +19,9 @@ from django.utils import timezone
 
 from parley.carriers.twilio import Twilio
 from parley.clients.models import Client
-from parley.messaging import outcomes
-from parley.messaging.delivery import Claimed, Delivery, claim
-from parley.messaging.line import Line
+from parley.messaging import outcomes, quarantine
+from parley.messaging.delivery import LOCK_LANES, PICK, RISE, RISEN_AT_ONCE, Claimed, Delivery, claim
+from parley.messaging.line import Db, Line
 from parley.messaging.models import Attempt, Lane, Message, Outbox
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
@@ -194,6 +195,15 @@ async def test_direct_texts_go_ahead_of_others(juniper: House, line: Line) -> No
     assert [text.body for text in await take(line)] == ["Text 1", "Text 2", "Text 0"]
 
 
+async def test_what_is_queued_no_more_is_not_begun(juniper: House, line: Line) -> None:
+    """Whatever left its row in the outbox."""
+    await sync_to_async(write)(juniper, *many(2))
+    await Message.objects.filter(body="Text 0").aupdate(state="canceled")
+    assert [text.body for text in await take(line)] == ["Text 1"]
+    assert (await states())["Text 0"] == "canceled"
+    assert not await Outbox.objects.aexists()
+
+
 async def test_a_paused_number_and_a_carrier_that_is_not_ours_wait(juniper: House, line: Line) -> None:
     await sync_to_async(write)(juniper, *many(1))
     assert await line.run(lambda db: claim(db, room=9, carriers=["telnyx"], lease=60)) == []
@@ -312,6 +322,59 @@ async def a_worker(url: str) -> AsyncIterator[Delivery]:
 TAKES = says(201, {"sid": "SM" + "0" * 32, "status": "queued"})
 
 
+LATER = """
+    INSERT INTO messaging_outbox (message_id, business_id, number_id, recipient, priority, run_at, tries, past)
+    SELECT gen_random_uuid(), number.business_id, number.id, '+1503' || (2000000 + n), n %% 3, %s, 0, false
+    FROM generate_series(1, %s) n, numbers_phonenumber number
+"""
+
+
+async def test_a_look_reads_no_more_where_many_texts_wait_for_later(juniper: House, line: Line) -> None:
+    """Counted in the server's pages, which are the same on every machine and at every load."""
+    await sync_to_async(write)(juniper, *many(2))
+    number = await Outbox.objects.values_list("number_id", flat=True).afirst()
+    looks: list[tuple[str, dict[str, Any]]] = [
+        (LOCK_LANES, {"carriers": ["twilio"], "lanes": 64, "ahead": 0.5} | quarantine.SEEN.parameters),
+        (RISE, {"numbers": [number]}),
+        (PICK, {"numbers": [number], "budgets": [200], "segments": [None], "arriving": timedelta(0)}),
+    ]
+
+    async def pages(db: Db) -> list[int]:
+        read = []
+        for look, parameters in looks:
+            explained = await db.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + look, parameters)
+            [[[said]]] = await explained.fetchall()
+            read.append(said["Plan"]["Shared Hit Blocks"] + said["Plan"]["Shared Read Blocks"])
+        return read
+
+    async def add(db: Db) -> None:
+        await db.execute(LATER, [timezone.now() + timedelta(hours=1), 8000])
+        await db.execute("ANALYZE messaging_outbox")
+
+    few = await line.run(pages)
+    await line.run(add)
+    # An index of so many is a page or two deeper; the table alone has more than 100.
+    assert max(now - then for now, then in zip(await line.run(pages), few, strict=True)) < 20, few
+
+
+async def test_what_was_put_off_has_its_place_again_once_it_is_due(juniper: House, line: Line) -> None:
+    """A member's text also beside a bulk that came due before it."""
+    *bulk, direct = await sync_to_async(write)(juniper, *many(4))
+    later = timezone.now() + timedelta(hours=1)
+    await Outbox.objects.aupdate(run_at=later)
+    await Outbox.objects.exclude(message=direct).aupdate(priority=1)
+    assert await take(line) == []
+    await line.run(lambda db: db.execute(LATER, [later, 3 * RISEN_AT_ONCE]))
+    assert await Outbox.objects.filter(waits=False).acount() == 0
+    due = timezone.now() - timedelta(minutes=1)
+    await Outbox.objects.aupdate(run_at=due)
+    await Outbox.objects.filter(message=direct).aupdate(run_at=due + timedelta(seconds=30))
+    await Outbox.objects.exclude(message__in=[direct, *bulk]).aupdate(priority=1)
+    [first] = await take(line, room=1)
+    assert first.body == direct.body
+    assert await Outbox.objects.filter(waits=False).acount() == RISEN_AT_ONCE
+
+
 async def test_the_carrier_is_told_how_long_it_may_keep_a_text(juniper: House, line: Line) -> None:
     await sync_to_async(write)(juniper, *many(1))
     await Outbox.objects.aupdate(closes_at=timezone.now() + timedelta(minutes=10))
@@ -346,4 +409,30 @@ async def test_a_worker_that_lost_the_session_with_the_locks_begins_nothing(
         assert await worker._claim(9, ["twilio"]) == []
         await waiting
         assert worker._outcomes.get_nowait().state == "not_sent"
+    assert wire.requests == []
+
+
+async def end(process: int, db: Db) -> None:
+    """Have the server end a session, and wait until it has."""
+    await db.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
+
+
+async def test_a_session_that_the_server_ends_is_noticed_at_once(juniper: House, line: Line) -> None:
+    """Nothing is asked of the database between that and the call; also while a statement waits for its answer."""
+    await sync_to_async(write)(juniper, *many(3))
+    async with playing(TAKES) as wire, a_worker(wire.url) as worker:
+        for at_work in (False, True):
+            texts = await worker._claim(1, ["twilio"])
+            session = worker._line.session
+            assert not worker._line.ended(idle=True)
+            db = worker._line._db
+            assert db is not None
+            ended = db.info.backend_pid
+            async with worker._using_line if at_work else nullcontext():
+                # What is said there now is no farewell; that the socket ends is one all the same.
+                await line.run(partial(end, ended))
+                for text in texts:
+                    await worker._call(text, session)
+                    assert worker._outcomes.get_nowait().state == "not_sent"
+            assert (await worker._claim(0, ["twilio"]), worker._line.session > session) == ([], True)
     assert wire.requests == []

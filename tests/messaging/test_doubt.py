@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
 
-from parley.messaging.models import Attempt, Message
+from parley.carriers.twilio import Twilio
+from parley.messaging import doubt, outcomes
+from parley.messaging.delivery import claim
+from parley.messaging.doubt import Doubts
+from parley.messaging.line import Line
+from parley.messaging.models import Attempt, Message, Outbox
+from parley.messaging.outcomes import Outcome
+from parley.messaging.patience import Patience
 from parley.messaging.sending import send
+from parley.quota.models import Balance
 from tests.people import House
 from tests.waiting import until
 from tests.world import World
@@ -73,18 +84,86 @@ def test_doubt_ends_in_one_delivery(
     assert Attempt.objects.count() == attempts
 
 
-def test_a_log_that_does_not_answer_proves_nothing(world: World, juniper: House) -> None:
-    world.add_number(juniper.number.number)
-    world.weather(**CALM | {"error_after": 1.0, "callbacks_lost": 1.0, "list_fails": 1.0})
-    send(juniper.owner, juniper.client(), channel="sms", body="Once")
-    until(lambda: message().state == "unknown", what="doubt")
-    due = Attempt.objects.get().check_at
-    # It has been asked, in vain, and will be asked again: nothing is sent meanwhile.
-    until(lambda: Attempt.objects.get().check_at > due, 20, what="a question put off")
-    assert (message().state, Attempt.objects.get().checks) == ("unknown", 0)
-    world.weather(**CALM)
-    until(lambda: message().state == "delivered", 30, what="delivery")
-    assert len(world.truth()) == 1
+async def test_a_log_that_does_not_answer_proves_nothing(web: World, line: Line, juniper: House) -> None:
+    """However often it is asked in vain: absence needs two listings that worked."""
+
+    @sync_to_async
+    def before() -> None:
+        web.afresh("sandbox")
+        web.add_number(juniper.number.number)
+        web.weather(**CALM | {"list_fails": 1.0})
+        send(juniper.owner, juniper.client(), channel="sms", body="Once")
+
+    await before()
+    carrier = Twilio(web.account_sid, web.auth_token, api_url=web.sandbox_url, messaging_url=web.sandbox_url)
+    doubts = Doubts({"twilio": carrier}, Patience(1.0))
+
+    async def look() -> tuple[str, int, str]:
+        await Attempt.objects.aupdate(check_at=timezone.now())
+        [attempt] = await line.run(lambda db: doubt._take(db, 60.0))
+        await doubts._look_into(line, attempt)
+        now = await Attempt.objects.select_related("message").aget()
+        return now.state, now.checks, now.message.state
+
+    [claimed] = await line.run(lambda db: claim(db, room=1, carriers=["twilio"], lease=60))
+    await outcomes.record(line, [Outcome(claimed.attempt_id, "unknown")], Patience(1.0))
+    for _ in range(3):
+        assert await look() == ("unknown", 0, "unknown")
+        again = (await Attempt.objects.aget()).check_at
+        assert again is not None
+        assert 20 < (again - timezone.now()).total_seconds() <= 30
+    await sync_to_async(web.weather)(list_fails=0.0)
+    assert await look() == ("unknown", 1, "unknown")
+    await sync_to_async(web.weather)(list_fails=1.0)
+    assert await look() == ("unknown", 1, "unknown")
+    await sync_to_async(web.weather)(list_fails=0.0)
+    assert await look() == ("absent", 1, "queued")
+    await carrier.close()
+
+
+# Kind, how old (minutes), which try, whether it confirms an opt-out; and whether it is sent again by itself.
+AFTER_ABSENCE = [
+    ("direct", 9, 1, False, True),
+    # Their talk has gone on: whoever wrote it decides.
+    ("direct", 11, 1, False, False),
+    ("transactional", 30, 2, False, True),
+    ("transactional", 0, 3, False, False),
+    # The law allows one that says "you are out", and marketing is not worth a doubt.
+    ("transactional", 0, 1, True, False),
+    ("marketing", 0, 1, False, False),
+]
+
+
+async def test_what_follows_proved_absence(line: Line, juniper: House) -> None:
+    """By its kind a text is sent again by itself, or shown as failed and not paid for."""
+    doubts = Doubts({}, Patience(1.0))
+    for n, (kind, minutes, tries, confirms, sent_again) in enumerate(AFTER_ABSENCE):
+        case = f"{kind}, {minutes} min, try {tries}"
+        client = await sync_to_async(juniper.client)(phone=f"+1503555010{n}")
+        text = await sync_to_async(send)(juniper.owner, client, channel="sms", body="See you at 2:45!")
+        paid = (await Balance.objects.aget()).left
+        [claimed] = await line.run(lambda db: claim(db, room=1, carriers=["twilio"], lease=60))
+        await outcomes.record(line, [Outcome(claimed.attempt_id, "unknown")], Patience(1.0))
+        await Attempt.objects.filter(pk=claimed.attempt_id).aupdate(
+            try_number=tries, checks=1, check_at=timezone.now()
+        )
+        await Message.objects.filter(pk=text.pk).aupdate(
+            kind=kind,
+            at=timezone.now() - timedelta(minutes=minutes),
+            why={"confirms": True} if confirms else {},
+        )
+        [attempt] = await line.run(lambda db: doubt._take(db, 60.0))
+        await line.run(lambda db, attempt=attempt: doubts._settle(db, attempt, []))  # type: ignore[misc]
+        await text.arefresh_from_db()
+        waits = [(row.priority, row.tries) async for row in Outbox.objects.all()]
+        left = (await Balance.objects.aget()).left
+        if sent_again:
+            place = {"direct": 0, "transactional": 1}[kind]
+            assert (text.state, waits, left) == ("queued", [(place, tries)], paid), case
+        else:
+            assert (text.state, waits, left) == ("failed", [], paid + 1), case
+            assert "never reached the carrier" in text.reason, case
+        await Outbox.objects.all().adelete()
 
 
 def test_while_the_carrier_is_down_texts_wait_and_say_so(world: World, juniper: House) -> None:

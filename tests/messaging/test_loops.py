@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -12,9 +14,11 @@ from parley.live.dsn import conninfo
 from parley.live.nudges import CAME_IN, TEXTS_CHANNEL
 from parley.messaging import delivery, receiving
 from parley.messaging.delivery import Claimed, Delivery
+from parley.messaging.events import AWAKE, LOCK, TURN
 from parley.messaging.intake import INSERT
 from parley.messaging.line import Line
 from parley.messaging.loops import _listen
+from parley.messaging.models import CarrierEvent
 from parley.messaging.patience import Patience
 from parley.messaging.receiving import Receiving
 
@@ -27,10 +31,10 @@ class Reader(Receiving):
     looks = 0
     enough = asyncio.Event()
 
-    async def _batch(self, line: Line) -> int:
+    async def _batch(self, line: Line, *_: object) -> int:
+        self._turn = line.session
         self.looks += 1
-        # Each of the readers looks for itself.
-        if self.looks == 5 * receiving.READERS + 1:
+        if self.looks == 6:
             self.enough.set()
         self.wake.set()
         return 1
@@ -89,3 +93,92 @@ async def test_what_came_in_wakes_only_who_reads_it() -> None:
 
 def test_a_webhook_says_that_something_came_in() -> None:
     assert f"pg_notify('{TEXTS_CHANNEL}', '{CAME_IN}')" in INSERT
+
+
+class Counted(Receiving):
+    looks = 0
+
+    async def _batch(self, *given: Any) -> int:
+        self.looks += 1
+        return await super()._batch(*given)
+
+
+async def came_in(db: psycopg.AsyncConnection[Any], key: str) -> None:
+    """An event that nobody can read, which is enough to see that somebody has: it is set aside."""
+    now = datetime.now(UTC)
+    await db.execute(INSERT, [["nobody"], ["text"], [key], [None], [1], ["Body=x"], [now]])
+
+
+async def set_aside(key: str) -> None:
+    async with asyncio.timeout(10):
+        while not await CarrierEvent.objects.filter(key=key).exclude(trouble="").aexists():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_one_worker_reads_for_all_and_the_next_takes_over_from_it(line: Line) -> None:
+    first, second = Counted({}, Patience()), Counted({}, Patience())
+    reading = [asyncio.create_task(first.run())]
+    async with await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as db:
+        await came_in(db, "a")
+        first.wake.set()
+        await set_aside("a")
+        reading.append(asyncio.create_task(second.run()))
+        for turn in range(5):
+            await came_in(db, f"b{turn}")
+            first.wake.set()
+            second.wake.set()
+            await set_aside(f"b{turn}")
+        # Each text was read by the first, and each look of the second costs the same as one that finds something.
+        assert first.looks >= 5 > second.looks
+        first.stop()
+        await reading[0]
+        # Nobody is woken now.
+        await came_in(db, "c")
+        await set_aside("c")
+        second.stop()
+        await reading[1]
+
+
+async def test_what_the_worker_that_has_the_turn_leaves_is_read_by_another(line: Line) -> None:
+    """It hangs, say: its session has the turn, and says that nobody need be woken."""
+    reader = Counted({}, Patience())
+    async with await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as db:
+        for lock in (TURN, AWAKE):
+            await db.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK, lock])
+        reading = asyncio.create_task(reader.run())
+        await came_in(db, "a")
+        await set_aside("a")
+        reader.stop()
+        await reading
+
+
+async def test_nobody_is_woken_who_is_awake() -> None:
+    async with (
+        asyncio.timeout(10),
+        await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as listening,
+        await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as db,
+    ):
+        await listening.execute(f"LISTEN {TEXTS_CHANNEL}")
+        await listening.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK, AWAKE])
+        await came_in(db, "a")
+        assert [said async for said in listening.notifies(timeout=0.2)] == []
+        await listening.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, AWAKE])
+        await came_in(db, "b")
+        async for said in listening.notifies(stop_after=1):
+            assert said.payload == CAME_IN
+        # And who asked whether somebody is awake keeps nobody from saying so.
+        [[free]] = await (
+            await listening.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK, AWAKE])
+        ).fetchall()
+        assert free
+
+
+async def test_a_worker_that_is_frozen_loses_the_turn() -> None:
+    line = Line("test", silent=receiving.SILENT)
+    [[ends_after]] = await line.run(lambda db: _all(db, "SHOW idle_session_timeout"))
+    assert ends_after == f"{receiving.SILENT}s"
+    await line.close()
+
+
+async def _all(db: psycopg.AsyncConnection[Any], question: LiteralString) -> list[Any]:
+    return await (await db.execute(question)).fetchall()

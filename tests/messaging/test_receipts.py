@@ -74,6 +74,19 @@ async def test_words_that_come_together_bind_whichever_of_them_names_the_attempt
     assert (await Message.objects.aget()).state == "delivered"
 
 
+async def test_what_the_carrier_itself_refused_gets_no_id(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    """It said that it did not take it: a receipt that names the attempt is about something else."""
+    await sync_to_async(write)(juniper, ("+15035550118", "Hi"))
+    [text] = await take(line)
+    refused = Outcome(text.attempt_id, "refused", words="No.", code="21211")
+    await outcomes.record(line, [refused], patience)
+    assert await climb(line, [Fact("SM1", "sent", text.attempt_id)], patience) == {"SM1"}
+    assert (await Message.objects.aget()).state == "failed"
+    assert (await Attempt.objects.aget()).carrier_id is None
+
+
 async def test_receipts_for_strangers_are_named_and_change_nothing(
     juniper: House, line: Line, patience: Patience
 ) -> None:

@@ -29,6 +29,8 @@ MASKED = [
     ("https://api.example.com/Messages.json?To=x", "https://api.example.com/Messages.json?…"),
     ("Internal Server Error: /join/Zm9yIHlvdSBhbG9uZQ", "Internal Server Error: /join/…"),
     ("Internal Server Error: /sign-in/forgot/2-c5kx-77aa", "Internal Server Error: /sign-in/forgot/…"),
+    ("Internal Server Error: /e/aJOlVS-OhTQZJyXwHdsN0A/answer", "Internal Server Error: /e/…/answer"),
+    ("GET /p/_JOlVS-OhTQZJyXwHdsN0A", "GET /p/…"),
     ("no mail to nora.kim+a@juniper.example", "no mail to •••@juniper.example"),
     ("Authorization: Bearer aGVsbG8td29ybGQ", "Authorization: Bearer …"),
     ("Stripe sk_live_hunter2 whsec_hunter2", "Stripe sk_… whsec_…"),

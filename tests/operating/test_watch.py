@@ -119,11 +119,14 @@ def test_who_is_well_and_what_is_told_to_a_monitor(world: World, juniper: House)
     assert told['parley_webhook_seconds_bucket{le="+Inf"}'] == told["parley_webhook_seconds_count"] >= 1
     assert told["parley_webhook_seconds_count"] == told['parley_webhooks_total{status="200"}']
     assert {
-        loop for loop in [*TEXTS, "web", "jobs"] if told[f'parley_loops_alive{{loop="{loop}"}}'] == 1
+        loop
+        for loop in [*TEXTS, "web", "jobs", "alerts"]
+        if told[f'parley_loops_alive{{loop="{loop}"}}'] == 1
     } == {
         *TEXTS,
         "web",
         "jobs",
+        "alerts",
     }
     assert told["parley_events_set_aside"] == 0
     processes = [name for name in told if name.startswith("parley_process_memory_bytes")]

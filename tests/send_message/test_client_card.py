@@ -128,6 +128,6 @@ def test_the_card_costs_the_same_for_few_and_many(
     maya = juniper.client()
     for n in range(count):
         juniper.text(maya, f"Text {n}", inbound=bool(n % 2), minutes_ago=n)
-    # Two of them are the consent of a number that never said anything.
-    with django_assert_num_queries(6):  # type: ignore[operator]
+    # Two are the consent of a number that never said anything, one what is to come, one what they are asked to pay.
+    with django_assert_num_queries(8):  # type: ignore[operator]
         nora.get(f"/clients/{maya.pk}", headers=CARD)

@@ -16,7 +16,9 @@ from parley.businesses.demo import BEGINNER, OWNER
 from parley.businesses.models import Business, Member, User
 from parley.clients.models import Client, Consent, Handset
 from parley.inbox.sample import people, stories
+from parley.inbox.sample.bills import use_bills
 from parley.inbox.sample.texts import use_texts
+from parley.inbox.sample.visits import fill_calendar
 from parley.messaging.models import Conversation, Lane, Message
 from parley.notifications.models import Notification
 from parley.numbers.models import PhoneNumber, Registration
@@ -35,6 +37,8 @@ def load() -> Business:
         existing = Business.objects.filter(name=people.BUSINESS, members__user__email=OWNER).first()
         business = existing or _Loader().run()
         _registration(business)
+        _calendar(business)
+        use_bills(business)
         return business
 
 
@@ -85,6 +89,19 @@ def _registration(business: Business) -> None:
         submissions=1,
         **people.JUNIPER_REGISTERED,
     )
+
+
+def _calendar(business: Business) -> None:
+    members = {member.first_name.lower(): member for member in business.members.select_related("user")}
+    if {"nora", "jules"} <= members.keys():
+        both = {name: members[name] for name in ("nora", "jules")}
+        fill_calendar(business, both, _today(business), seed=855)
+
+
+def _today(business: Business) -> date:
+    """Opened before the shop is, the demo shows yesterday's last words, not texts sent at four in the morning."""
+    local = timezone.localtime(timezone.now(), business.zone)
+    return local.date() if local.time() >= time(9, 50) else local.date() - timedelta(days=1)
 
 
 def _client(business: Business, person: people.Person, today: date) -> Client:
@@ -162,9 +179,7 @@ class _Loader:
         )
         # It came before its registration was sent, and its pace is counted from then.
         Business.objects.filter(pk=self.business.pk).update(created_at=self.now - timedelta(days=90))
-        # Opened before the shop is, the demo shows yesterday's last words, not texts sent at four in the morning.
-        local = timezone.localtime(self.now, self.business.zone)
-        self.today = local.date() if local.time() >= time(9, 50) else local.date() - timedelta(days=1)
+        self.today = _today(self.business)
         self.members = {
             "nora": self._member("Nora Kim", OWNER, Member.Role.OWNER),
             "jules": self._member("Jules Martin", "jules@juniperhair.example", Member.Role.STAFF),

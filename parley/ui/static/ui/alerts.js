@@ -2,18 +2,30 @@
    is kept in step, for it is what is posted. The bar that saves comes up once something changed. */
 const form = document.getElementById("auto-form");
 const labels = JSON.parse(document.getElementById("auto-labels").textContent);
-const DETAIL = /(\{\{-?\s*[A-Za-z_][\w.-]*[^{}]*\}\})/, NAME = /[A-Za-z_][\w.-]*/;
+const DETAIL = /(\{\{-?\s*[A-Za-z_][\w.-]*[^{}]*\}\}|\{%-?\s*(?:if|unless|else|endif|endunless)\b[^{}]*%\})/;
+const NAME = /[A-Za-z_][\w-]*\.[\w-]+/;
 const editors = new Map();
-const refused = form.hasAttribute("data-changed");
+/* Behind a chip a browser has no place for its caret, unless there is a letter: this one is never seen nor kept. */
+const HOLD = "\u200b";
 let last;
 
 /* ---- Liquid to chips, and back */
-const labelOf = (liquid) => labels[liquid.match(NAME)[0].replaceAll("-", "_")];
+/* {{ client.first_name }} is "First name"; {% if payment.due_date %} is "If Due date", and goes on to "End". */
+function labelOf(liquid) {
+  const name = labels[liquid.match(NAME)?.[0].replaceAll("-", "_")];
+  if (liquid.startsWith("{{")) return name;
+  const [, tag, rest] = liquid.match(/\{%-?\s*(\w+)\s*(.*?)\s*-?%\}/);
+  if (tag.startsWith("end")) return "End";
+  if (tag === "else") return "Else";
+  /* Only the plainest condition fits a chip; any other is shown as it is written. */
+  return name && !/\s/.test(rest) ? `${tag === "if" ? "If" : "Without"} ${name}` : undefined;
+}
 
 function chip(liquid) {
   const span = document.createElement("span");
   Object.assign(span, { className: "variable", contentEditable: "false", textContent: labelOf(liquid) });
   span.dataset.liquid = liquid;
+  if (liquid.startsWith("{%")) span.dataset.tag = "";
   return span;
 }
 
@@ -21,9 +33,8 @@ function chip(liquid) {
 const pieces = (text) => text.split(DETAIL).filter(Boolean).map((p) => (DETAIL.test(p) && labelOf(p) ? chip(p) : document.createTextNode(p)));
 
 function fill(editor, text) {
-  editor.replaceChildren(...pieces(text));
-  /* Without something behind it a browser shows no caret after a chip, or on an empty last line. */
-  if (!text || text.endsWith("}}") || text.endsWith("\n")) editor.append(document.createElement("br"));
+  editor.replaceChildren(...pieces(text).flatMap((p) => (p.nodeType === Node.TEXT_NODE ? [p] : [p, HOLD])));
+  if (!text || text.endsWith("\n")) editor.append(document.createElement("br"));
 }
 
 function read(node) {
@@ -34,7 +45,7 @@ function read(node) {
     else if (child.nodeName === "BR") said += "\n";
     else said += (/^(DIV|P|LI)$/.test(child.nodeName) && said && !said.endsWith("\n") ? "\n" : "") + read(child);
   }
-  return said.replaceAll("\u00a0", " ").replaceAll("\u200b", "");
+  return said.replaceAll("\u00a0", " ").replaceAll(HOLD, "");
 }
 const words = (editor) => read(editor).replace(/\n$/, "");
 
@@ -44,8 +55,15 @@ function put(editor, text) {
   const parts = pieces(line.replace(/\r\n?/g, "\n"));
   if (parts.every((p) => p.nodeType === Node.TEXT_NODE)) return document.execCommand("insertText", false, line);
   const holder = document.createElement("div");
-  holder.append(...parts);
+  holder.append(...parts.flatMap((p) => (p.nodeType === Node.TEXT_NODE ? [p] : [p, HOLD])));
   document.execCommand("insertHTML", false, holder.innerHTML.replaceAll("\n", "<br>"));
+}
+
+/* What is taken away is what one sees: the chip, not what holds the caret behind it. */
+function stepOver() {
+  const selection = getSelection(), { anchorNode, anchorOffset } = selection;
+  if (!selection.isCollapsed || anchorNode?.nodeType !== Node.TEXT_NODE || anchorNode.data[anchorOffset - 1] !== HOLD) return;
+  selection.collapse(anchorNode, anchorOffset - 1);
 }
 
 function enhance(field) {
@@ -72,6 +90,7 @@ function enhance(field) {
   });
   editor.addEventListener("beforeinput", (e) => {
     if (e.inputType.startsWith("format")) e.preventDefault();
+    if (e.inputType === "deleteContentBackward") stepOver();
     if (!/^insert(Paragraph|LineBreak)$/.test(e.inputType) || composing) return;
     e.preventDefault();
     if (!single) document.execCommand("insertLineBreak");
@@ -99,9 +118,15 @@ function enhance(field) {
   /* A draft that comes back, or what was there before. */
   field.addEventListener("input", () => field.value !== words(editor) && fill(editor, field.value));
   fill(editor, field.value);
-  field.hidden = true;
   field.before(editor);
   editors.set(editor, field);
+  /* Whoever began to write before this script was there goes on at the end. */
+  const writing = document.activeElement === field;
+  field.hidden = true;
+  if (!writing) return;
+  editor.focus();
+  getSelection().selectAllChildren(editor);
+  getSelection().collapseToEnd();
 }
 for (const field of form.querySelectorAll("[data-wording]")) enhance(field);
 
@@ -131,23 +156,23 @@ form.addEventListener("click", (e) => {
   put(editor, button.dataset.insert);
 });
 
-/* ---- What changed, and taking it back */
-const kept = (field) => !field.name || ["on", "language", "my_mobile", "service", "csrfmiddlewaretoken"].includes(field.name);
-function changed(field) {
-  if (kept(field)) return false;
-  if (field.type === "checkbox") return field.checked !== field.defaultChecked;
-  if (field.matches("select")) return [...field.options].some((option) => option.selected !== option.defaultSelected);
-  return field.matches("input, textarea") && field.value !== field.defaultValue.replace(/\r\n/g, "\n");
-}
-const look = () => form.toggleAttribute("data-changed", refused || [...form.elements].some(changed));
+/* ---- What changed, and taking it back: against what is saved, for after an error the page comes with what was typed. */
+const saved = (field) => field.dataset.default ?? field.dataset.was;
+const now = (field) => (field.type === "checkbox" ? String(field.checked) : field.value);
+const changes = () => [...form.elements].filter((field) => saved(field) !== undefined && now(field) !== saved(field).replace(/\r\n/g, "\n"));
+const look = () => form.toggleAttribute("data-changed", changes().length > 0);
 form.addEventListener("input", look);
 form.addEventListener("change", look);
-form.addEventListener("reset", () =>
-  setTimeout(() => {
-    for (const field of editors.values()) field.dispatchEvent(new Event("input", { bubbles: true }));
-    look();
-  })
-);
+form.addEventListener("reset", (e) => {
+  e.preventDefault();
+  for (const field of changes()) {
+    if (field.type === "checkbox") field.checked = saved(field) === "true";
+    else field.value = saved(field);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  for (const problem of form.querySelectorAll(".problem")) problem.remove();
+  for (const wrong of form.querySelectorAll("[aria-invalid]")) wrong.removeAttribute("aria-invalid");
+});
 look();
 
 document.addEventListener("change", (e) => e.target.matches("[data-goes]") && e.target.form.requestSubmit());

@@ -26,8 +26,11 @@ function focusFirst() {
   (dialog.querySelector("[aria-invalid=true], [data-problem]") ?? dialog.querySelector("[autofocus]"))?.focus();
 }
 
-dialog.addEventListener("htmx:after:swap", (e) => {
-  if (e.detail.ctx.target !== dialog || !dialog.querySelector("[data-sheet]")) return;
+/* A button of the page may ask for a sheet itself, with what is typed there: hx-post, hx-target="#dialog". */
+document.addEventListener("htmx:after:swap", (e) => {
+  const { target, sourceElement } = e.detail.ctx;
+  if (target !== dialog || !dialog.querySelector("[data-sheet]")) return;
+  if (!dialog.open && sourceElement && !dialog.contains(sourceElement)) opener = sourceElement;
   if (!dialog.open) dialog.showModal();
   settleDrafts();
   focusFirst();
@@ -41,6 +44,11 @@ document.addEventListener("change", (e) => {
 document.addEventListener("htmx:after:swap", (e) => {
   if (e.detail.ctx.target === dialog) picked = "";
   else for (const radio of document.querySelectorAll("#contacts input[type=radio]")) radio.checked ||= radio.value === picked;
+});
+
+/* In a form that has more to fill in, Enter in the search for a client looks for one; it does not send the form. */
+document.addEventListener("keydown", (e) => {
+  if (e.key === "Enter" && e.target.id === "pick-q") e.preventDefault();
 });
 
 /* The session may have ended: its sign-in page belongs in the window, not in the dialog. */

@@ -1,0 +1,1 @@
+from tests.browser import chromium, visit  # noqa: F401
