@@ -156,9 +156,16 @@ GUARDS: Sequence[Guard] = [
     Guard(
         "R6: with its session a claim's locks are gone, and it begins nothing",
         DELIVERY,
-        "if session != self._line.session:",
-        "if False:",
+        "if session != self._line.session or",
+        "if",
         "tests/messaging/test_delivery.py::test_a_worker_that_lost_the_session_with_the_locks_begins_nothing",
+    ),
+    Guard(
+        "R6: a session that the server ended is noticed before the next call, not at the next claim",
+        DELIVERY,
+        " or self._line.ended(idle=not self._using_line.locked()):",
+        ":",
+        "tests/messaging/test_delivery.py::test_a_session_that_the_server_ends_is_noticed_at_once",
     ),
     Guard(
         "R6: the claim asks again whether they opted out",
@@ -291,9 +298,9 @@ GUARDS: Sequence[Guard] = [
     ),
     Guard(
         "one key of a page is one message",
-        "parley/messaging/migrations/0001_initial.py",
-        "fields=('business', 'client_key'), name='message_once_per_client_key'",
-        "fields=('id', 'client_key'), name='message_once_per_client_key'",
+        "parley/messaging/migrations/0010_only_what_has_a_key.py",
+        'fields=("business", "client_key")',
+        'fields=("id", "client_key")',
         "tests/messaging/test_sending.py::test_one_key_is_one_message_even_from_many_hands_at_once",
     ),
     Guard(
@@ -476,8 +483,8 @@ GUARDS: Sequence[Guard] = [
     Guard(
         "texts are read in the order in which they came",
         "parley/messaging/receiving.py",
-        "ORDER BY id LIMIT %s",
-        "ORDER BY id DESC LIMIT %s",
+        "ORDER BY e.id LIMIT",
+        "ORDER BY e.id DESC LIMIT",
         "tests/messaging/test_receiving.py::test_what_came_at_one_moment_keeps_its_order",
     ),
     Guard(
