@@ -126,10 +126,14 @@ def test_a_servant_that_does_not_notice_its_postmasters_death_is_no_obstacle(
     with contextlib.suppress(psycopg.OperationalError), psycopg.connect(server.url) as connection:
         deaf = psutil.Process(connection.info.backend_pid)
         deaf.suspend()
-        postmaster.kill()
-        postmaster.wait(10)
-        server.start(timeout=20)
-        assert not alive(deaf)
+        try:
+            postmaster.kill()
+            postmaster.wait(10)
+            server.start(timeout=20)
+            assert not alive(deaf)
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                deaf.kill()
     assert ask(server, "SELECT 1") == (1,)
 
 
