@@ -10,7 +10,7 @@ test:
 	@scripts/install-chromium
 	@scripts/test
 
-# Nothing lost, doubled or shown wrong, whatever dies: every fault run at its full size, about an hour.
+# Nothing lost, doubled or shown wrong, whatever dies: every fault run at its full size, an hour and a half.
 faults:
 	@scripts/install dev
 	@.venv/bin/python faults/every.py

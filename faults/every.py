@@ -2,8 +2,8 @@
 
     python faults/every.py [--quick] [--seeds 1]
 
-Takes about an hour on two cores (`--quick`: a tenth of the sizes). Exit code 1 if any of them found anything. What a
-run printed beside its line is shown when it failed.
+Takes an hour and a half on two busy cores (`--quick`: a tenth of the sizes). Exit code 1 if any of them found anything.
+What a run printed beside its line is shown when it failed.
 """
 
 from __future__ import annotations

@@ -96,6 +96,14 @@ GUARDS: Sequence[Guard] = [
         "test_a_younger_text_does_not_overtake_one_that_waits_to_be_tried_again",
     ),
     Guard(
+        "R3: only a text of other words goes past one in doubt",
+        DELIVERY,
+        "AND open.body = mine.body",
+        "AND false",
+        "tests/messaging/test_delivery.py::"
+        "test_a_text_of_the_same_words_is_not_let_past_even_if_its_row_says_so",
+    ),
+    Guard(
         "R4: an answer that nobody understands is doubt",
         "parley/carriers/twilio/http.py",
         "return Doubt(_NO_ANSWER, code=str(status))",
@@ -473,6 +481,27 @@ GUARDS: Sequence[Guard] = [
         "test_a_servant_that_does_not_notice_its_postmasters_death_is_no_obstacle",
     ),
     Guard(
+        "texts are read in the order in which they came",
+        "parley/messaging/receiving.py",
+        "ORDER BY e.id LIMIT",
+        "ORDER BY e.id DESC LIMIT",
+        "tests/messaging/test_receiving.py::test_what_came_at_one_moment_keeps_its_order",
+    ),
+    Guard(
+        "one reader at a time reads a shard",
+        "parley/messaging/receiving.py",
+        "WHERE pg_try_advisory_xact_lock({LOCK}, s)",
+        "",
+        "tests/messaging/test_receiving.py",
+    ),
+    Guard(
+        "the journal: opt-outs come before all else in it",
+        INTAKE,
+        "for kind in (OPT_OUTS, EVENTS):",
+        "for kind in (EVENTS, OPT_OUTS):",
+        "tests/messaging/test_journal.py::test_an_opt_out_in_a_journal_is_obeyed_as_it_is_brought_in",
+    ),
+    Guard(
         "of events only the one that cannot be read is set aside",
         "parley/messaging/receiving.py",
         "[trouble[:200], events[0].id]",
@@ -485,6 +514,41 @@ GUARDS: Sequence[Guard] = [
         "        if len(batch) > 1:",
         "        if False:",
         "tests/messaging/test_journal.py::test_what_spoils_a_batch_takes_no_other_with_it",
+    ),
+    Guard(
+        "automatic messages: what somebody is changing is left for the next look",
+        "parley/alerts/clock.py",
+        'free = own.filter(pk__in=ids).select_for_update(of=("self",), skip_locked=True, no_key=True)',
+        "free = own.filter(pk__in=ids)",
+        "tests/alerts/test_clock.py::test_what_somebody_is_changing_just_now_is_left_for_the_next_look",
+    ),
+    Guard(
+        "automatic messages: a message's key is of what is due",
+        "parley/alerts/clock.py",
+        'return uuid.uuid5(due.pk, f"{channel}:late" if late else str(channel))',
+        "return uuid.uuid4()",
+        "tests/alerts/test_clock.py::test_a_booking_a_reminder_and_nothing_twice",
+    ),
+    Guard(
+        "many at once: who may have opted out goes the way that has words for it",
+        "parley/messaging/sending_many.py",
+        "and not why_not_automatic(text.client, known, kind)",
+        "",
+        "tests/messaging/test_sending_many.py::test_what_becomes_of_one_becomes_of_many",
+    ),
+    Guard(
+        "R9: many at once: a text that left before a restore",
+        "parley/messaging/sending_many.py",
+        "and (text.client.pk, body) not in left",
+        "",
+        "tests/messaging/test_sending_many.py::test_a_text_known_from_the_carrier_s_records_is_this_one",
+    ),
+    Guard(
+        "answers: once a member has written, a yes may answer the member",
+        "parley/messaging/answering.py",
+        "or (last.spoken and not said.plain)",
+        "",
+        "tests/messaging/test_answering.py::test_once_a_member_has_written_yes_may_answer_the_member",
     ),
     Guard(
         "what is in doubt is sent again by itself only by its kind: an old text of a member's",
@@ -529,6 +593,57 @@ GUARDS: Sequence[Guard] = [
         "FROM o WHERE a.id = o.attempt_id AND a.carrier_id IS NULL\n"
         "            RETURNING a.message_id, a.number_id",
         "tests/messaging/test_delivery.py::test_an_outcome_that_comes_after_the_lease_binds_but_never_regresses",
+    ),
+    Guard(
+        "R7: a refusal that comes after the lease says nothing of the next attempt",
+        OUTCOMES,
+        "a.state IN ('sending', 'unknown') AND a.carrier_id IS NULL",
+        "a.carrier_id IS NULL",
+        "tests/messaging/test_delivery.py::"
+        "test_what_is_said_late_of_an_attempt_that_was_given_up_is_not_said_of_the_next",
+    ),
+    Guard(
+        "R7: nor does doubt",
+        OUTCOMES,
+        "WHERE id = ANY(%s) AND state = 'sending' AND carrier_id IS NULL RETURNING message_id",
+        "WHERE id = ANY(%s) RETURNING message_id",
+        "tests/messaging/test_delivery.py::"
+        "test_what_is_said_late_of_an_attempt_that_was_given_up_is_not_said_of_the_next",
+    ),
+    Guard(
+        "R7: what the carrier itself refused is not bound by a receipt",
+        OUTCOMES,
+        "AND a.carrier_id IS NULL AND a.state <> 'refused'",
+        "AND a.carrier_id IS NULL",
+        "tests/messaging/test_receipts.py::test_what_the_carrier_itself_refused_gets_no_id",
+    ),
+    Guard(
+        "R5: a row of the log belongs to one attempt",
+        DOUBT,
+        "if row.carrier_id not in taken",
+        "if True",
+        "tests/messaging/test_doubt.py::test_a_row_of_the_log_belongs_to_one_text_of_the_same_words",
+    ),
+    Guard(
+        "R5: and to a text of its words",
+        DOUBT,
+        "if row.body == attempt.body",
+        "if True",
+        "tests/messaging/test_doubt.py::test_a_row_of_the_log_belongs_to_one_text_of_the_same_words",
+    ),
+    Guard(
+        "R5: absence is not concluded of what was bound meanwhile",
+        DOUBT,
+        "WHERE id = %s AND state = 'unknown' RETURNING message_id",
+        "WHERE id = %s RETURNING message_id",
+        "tests/messaging/test_doubt.py::test_an_answer_that_comes_while_the_log_is_read_is_believed",
+    ),
+    Guard(
+        "only what is queued is begun",
+        DELIVERY,
+        "AND m.state = 'queued' AND NOT taken.refused",
+        "AND NOT taken.refused",
+        "tests/messaging/test_delivery.py::test_what_is_queued_no_more_is_not_begun",
     ),
     Guard(
         "R6: an opt-out that may not be obeyed yet gets no 200",
@@ -658,17 +773,16 @@ def run(tree: Path, *arguments: str, fresh: bool) -> tuple[int, str]:
     Its exit code, and the last of what it said.
     """
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    done = subprocess.run(
-        [
-            *(tree / ".venv/bin/python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"),
-            *("--reuse-db", *(["--create-db"] if fresh else []), *arguments),
-        ],
-        cwd=tree,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-    )
+    command = [
+        *(tree / ".venv/bin/python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"),
+        *("--reuse-db", *(["--create-db"] if fresh else []), *arguments),
+    ]
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, text=True, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:
+        return -1, f"not done after {LONGEST} s"
     return done.returncode, (done.stdout + done.stderr)[-8000:]
 
 
@@ -725,7 +839,7 @@ def main() -> None:
             verdict = {0: "GREEN", RED: "red  "}.get(code, f"{code}, which proves nothing:")
             print(verdict, guard.name, file=sys.stderr, flush=True)
             for line in said.splitlines():
-                if line.startswith(("E  ", "FAILED", "ERROR ")):
+                if line.startswith(("E  ", "FAILED", "ERROR tests/")):
                     print("     ", line[:160], file=sys.stderr, flush=True)
             if code != RED:
                 unnoticed.append(guard.name)

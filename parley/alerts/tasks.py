@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from parley.alerts import planning
+from parley.alerts.kinds import KINDS
 from parley.alerts.models import Due
 from parley.appointments import booking
 from parley.appointments.models import Appointment
@@ -34,6 +36,19 @@ def appointment_answered(business_id: str, appointment_id: str, what: str) -> No
             told = Due.objects.filter(business=business, about_id=appointment.pk, kind="confirmed")
             if not told.filter(at__gte=since).exists():
                 booking.tell_answered(appointment, "confirmed")
+
+
+def follow_zone(sender: type[Business], instance: Business, **_: Any) -> None:
+    """Listen to a business being saved: with another time zone, days begin and mornings are at another moment."""
+    known = Business.objects.filter(pk=instance.pk).values_list("time_zone", flat=True).first()
+    if known is not None and known != instance.time_zone:
+        replan_all.defer(business_id=str(instance.pk))
+
+
+@app.task(queue="texts", retry=AGAIN)
+def replan_all(business_id: str) -> None:
+    """Let all that waits follow the business as it is now."""
+    planning.replan(Business.objects.get(pk=uuid.UUID(business_id)), KINDS)
 
 
 @app.task(name=receiving.TELL_CLOSED, queue="texts", retry=AGAIN)

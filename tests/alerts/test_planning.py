@@ -8,8 +8,9 @@ import pytest
 import time_machine
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from procrastinate.contrib.django.models import ProcrastinateJob
 
-from parley.alerts import planning
+from parley.alerts import planning, tasks
 from parley.alerts.models import Due
 from parley.appointments import booking
 from parley.appointments.models import Appointment, Service
@@ -264,3 +265,20 @@ def test_a_booking_costs_few_queries(juniper: House) -> None:
         book(juniper, client)
     ours = [query for query in asked.captured_queries if "alerts_" in query["sql"]]
     assert len(ours) == 3, [query["sql"][:60] for query in ours]
+
+
+def test_what_waits_follows_the_business_to_another_zone(juniper: House) -> None:
+    client = juniper.client()
+    rule(juniper, "due_soon")
+    asking.ask(
+        juniper.business, client, title="Deposit", cents=4000, due_on=(NOW + 96 * HOUR).date(), silent=True
+    )
+    [(before,)] = dues(juniper, "at", kind="due_soon")
+    juniper.business.name = "Juniper"
+    juniper.business.save()
+    assert not ProcrastinateJob.objects.filter(task_name__endswith="replan_all").exists()
+    juniper.business.time_zone = "America/New_York"
+    juniper.business.save()
+    job = ProcrastinateJob.objects.get(task_name__endswith="replan_all")
+    tasks.replan_all(**job.args)
+    assert dues(juniper, "at", "state", kind="due_soon") == [(before - 3 * HOUR, "waiting")]

@@ -192,6 +192,16 @@ def test_what_an_empty_detail_leaves_behind_is_taken_away() -> None:
         assert wording.tidy(words) == tidied
 
 
+def test_what_is_empty_is_not_so() -> None:
+    """In Liquid an empty string is true; here `{% if payment.due_date %}` means what it says."""
+    source = "{% if payment.due_date %}due{% else %}no hurry{% endif %}"
+    hurry, none = of("payment"), of("payment")
+    none["payment"]["due_date"] = ""
+    assert (wording.fill(source, hurry), wording.fill(source, none)) == ("due", "no hurry")
+    rule = Rule(business=juniper(), kind="asked", email=True, stop_line=False)
+    assert "Due " not in wording.compose(rule, none, "en").email
+
+
 def test_half_a_text_is_never_made_and_stored_words_that_no_longer_fit_say_so() -> None:
     business = juniper()
     for source in ("Hi {{ client.first_name", "{{ pet.name }}", "{{ client.first_name }}"):

@@ -25,7 +25,7 @@ from parley.messaging.line import Db, Line
 from parley.messaging.models import Attempt, Lane, Message, Outbox
 from parley.messaging.outcomes import Changes, Outcome
 from parley.messaging.patience import Patience
-from parley.messaging.sending import send, send_past
+from parley.messaging.sending import queue, send, send_past
 from parley.notifications.models import Notification
 from tests.carriers.wire import playing, says
 from tests.people import House
@@ -129,6 +129,17 @@ async def test_a_member_may_send_past_a_text_in_doubt_if_the_words_differ(
     assert not await sync_to_async(send_past)(two)
     await outcomes.record(line, [Outcome(one.attempt_id, "bound", carrier_id="SM1")], patience)
     assert [text.body for text in await take(line)] == ["one"]
+
+
+async def test_a_text_of_the_same_words_is_not_let_past_even_if_its_row_says_so(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    """The carrier's log could not tell the two apart."""
+    await sync_to_async(write)(juniper, (MAYA, "ok"), (MAYA, "ok"), (MAYA, "yes"))
+    [first] = await take(line)
+    await outcomes.record(line, [Outcome(first.attempt_id, "unknown")], patience)
+    await Outbox.objects.aupdate(past=True)
+    assert [text.body for text in await take(line)] == ["yes"]
 
 
 async def test_the_database_itself_refuses_a_second_open_attempt(juniper: House, line: Line) -> None:
@@ -298,6 +309,27 @@ async def test_an_outcome_that_comes_after_the_lease_binds_but_never_regresses(
     assert await states() == {"Hi": "accepted"}
     await outcomes.record(line, [Outcome(text.attempt_id, "unknown")], patience)
     assert await states() == {"Hi": "accepted"}
+
+
+async def test_what_is_said_late_of_an_attempt_that_was_given_up_is_not_said_of_the_next(
+    juniper: House, line: Line, patience: Patience
+) -> None:
+    [message] = await sync_to_async(write)(juniper, ("+15035550118", "Hi"))
+    [first] = await take(line)
+    await Attempt.objects.aupdate(state="absent", check_at=None)
+    await Message.objects.aupdate(state="queued")
+    await sync_to_async(queue)(message, juniper.number)
+    [second] = await take(line)
+    for late in (
+        Outcome(first.attempt_id, "refused", words="No.", code="21211"),
+        Outcome(first.attempt_id, "unknown"),
+        Outcome(first.attempt_id, "not_sent", words="Busy.", wait=0.0),
+    ):
+        await outcomes.record(line, [late], patience)
+        assert await states() == {"Hi": "sending"}, late.state
+        attempts = {one.id: one.state async for one in Attempt.objects.all()}
+        assert attempts == {first.attempt_id: "absent", second.attempt_id: "sending"}, late.state
+    assert not await Outbox.objects.aexists()
 
 
 async def test_an_attempt_nobody_knows_changes_nothing(

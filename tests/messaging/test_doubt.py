@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
+from parley.carriers.base import Listed
 from parley.carriers.twilio import Twilio
 from parley.messaging import doubt, outcomes
 from parley.messaging.delivery import claim
@@ -119,6 +120,47 @@ async def test_a_log_that_does_not_answer_proves_nothing(web: World, line: Line,
     await sync_to_async(web.weather)(list_fails=0.0)
     assert await look() == ("absent", 1, "queued")
     await carrier.close()
+
+
+async def test_a_row_of_the_log_belongs_to_one_text_of_the_same_words(line: Line, juniper: House) -> None:
+    """And other words are another text."""
+    doubts = Doubts({}, Patience(1.0))
+    client = await sync_to_async(juniper.client)()
+    for carrier_id in ("SM1", ""):
+        await sync_to_async(send)(juniper.owner, client, channel="sms", body="ok")
+        [claimed] = await line.run(lambda db: claim(db, room=1, carriers=["twilio"], lease=60))
+        state: Literal["bound", "unknown"] = "bound" if carrier_id else "unknown"
+        await outcomes.record(line, [Outcome(claimed.attempt_id, state, carrier_id)], Patience(1.0))
+    ours, theirs = juniper.number.number, client.phone
+    now = timezone.now()
+    log = [
+        Listed("SM1", ours, theirs, "ok", "delivered", "outbound", now),
+        Listed("SM2", ours, theirs, "OK", "delivered", "outbound", now),
+    ]
+    await Attempt.objects.filter(state="unknown").aupdate(check_at=timezone.now())
+    [attempt] = await line.run(lambda db: doubt._take(db, 60.0))
+    await line.run(lambda db: doubts._settle(db, attempt, log))
+    still = await Attempt.objects.aget(carrier_id=None)
+    assert (still.state, still.checks) == ("unknown", 1)
+    log.append(Listed("SM3", ours, theirs, "ok", "delivered", "outbound", now))
+    await line.run(lambda db: doubts._settle(db, attempt, log))
+    await still.arefresh_from_db()
+    assert (still.state, still.carrier_id) == ("bound", "SM3")
+
+
+async def test_an_answer_that_comes_while_the_log_is_read_is_believed(line: Line, juniper: House) -> None:
+    """The log lacked it, for the second time; but then it was bound."""
+    doubts = Doubts({}, Patience(1.0))
+    client = await sync_to_async(juniper.client)()
+    await sync_to_async(send)(juniper.owner, client, channel="sms", body="ok")
+    [claimed] = await line.run(lambda db: claim(db, room=1, carriers=["twilio"], lease=60))
+    await outcomes.record(line, [Outcome(claimed.attempt_id, "unknown")], Patience(1.0))
+    await Attempt.objects.aupdate(check_at=timezone.now(), checks=1)
+    [attempt] = await line.run(lambda db: doubt._take(db, 60.0))
+    await outcomes.record(line, [Outcome(claimed.attempt_id, "bound", "SM1")], Patience(1.0))
+    await line.run(lambda db: doubts._settle(db, attempt, []))
+    now = await Attempt.objects.select_related("message").aget()
+    assert (now.state, now.message.state, now.check_at is None) == ("bound", "accepted", False)
 
 
 # Kind, how old (minutes), which try, whether it confirms an opt-out; and whether it is sent again by itself.

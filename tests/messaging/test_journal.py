@@ -309,12 +309,14 @@ def test_an_opt_out_in_a_journal_is_obeyed_as_it_is_brought_in(settings: Any, fo
     send(house.owner, maya, channel="sms", body="See you at nine")
     key = sid()
     form = urlencode({"MessageSid": key, "AccountSid": "AC1", "From": MAYA, "To": OURS, "Body": "STOP"})
-    left_behind = Journal(folder, intake.OPT_OUTS, settings.SECRET_KEY)
-    left_behind.append(
-        [intake._packed(NewEvent("twilio", "text", key, None, 0, form), datetime.now(UTC))] * 2
-    )
+    # Before it there was something else; opt-outs come first.
+    for kind, event_key in ((intake.EVENTS, sid()), (intake.OPT_OUTS, key)):
+        left_behind = Journal(folder, kind, settings.SECRET_KEY)
+        left_behind.append(
+            [intake._packed(NewEvent("twilio", "text", event_key, None, 0, form), datetime.now(UTC))] * 2
+        )
+        left_behind.close()
     assert intake.opt_outs_wait()
-    left_behind.close()
 
     # Nothing reads events here: what follows is the journal's own doing.
     async def work() -> None:
@@ -327,7 +329,7 @@ def test_an_opt_out_in_a_journal_is_obeyed_as_it_is_brought_in(settings: Any, fo
     asyncio.run(work())
     maya.refresh_from_db()
     assert maya.texting == "stopped"
-    assert CarrierEvent.objects.count() == 1
+    assert [event.key == key for event in CarrierEvent.objects.order_by("id")] == [True, False]
     assert not intake.opt_outs_wait()
 
 

@@ -120,7 +120,8 @@ function enhance(field) {
   fill(editor, field.value);
   field.before(editor);
   editors.set(editor, field);
-  /* Whoever began to write before this script was there goes on at the end. */
+  /* What was written before this script was there is a draft too; and whoever was writing goes on at the end. */
+  if (field.value !== field.dataset.default.replace(/\r\n/g, "\n")) field.dispatchEvent(new Event("input", { bubbles: true }));
   const writing = document.activeElement === field;
   field.hidden = true;
   if (!writing) return;
