@@ -278,6 +278,8 @@ def _one_of_both(former: Appointment, later: Appointment) -> Appointment:
         former.save()
         _tell(former, "cancelled", silent=former.starts_at <= timezone.now())
         return former
+    # Else its reminders would be planned on, of what is not there.
+    former.status = Status.CANCELLED
     _tell(former, "cancelled", silent=True)
     former.delete()
     later.source_before = names

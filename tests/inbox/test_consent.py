@@ -121,8 +121,8 @@ def test_the_card_and_the_lists_cost_the_same_for_few_and_many(
     first = say(juniper, Says.REFUSED, "STOP")
     copies = [Consent(**{f.attname: getattr(first, f.attname) for f in Consent._meta.fields} | {"id": None})]
     Consent.objects.bulk_create(copies * (count - 1))
-    # Client, its ledger's newest, what holds, the lines that say so; and what is to come.
-    with django_assert_num_queries(SIGNED_IN + 1 + 3 + 1):
+    # Client, its ledger's newest, what holds, the lines that say so; what is to come, and what is asked for.
+    with django_assert_num_queries(SIGNED_IN + 1 + 3 + 2):
         nora.get(f"/clients/{maya.pk}", headers=CARD)
     with django_assert_num_queries(SIGNED_IN + 2):
         nora.get(f"/clients/{maya.pk}/consent", headers=DIALOG)
