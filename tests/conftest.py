@@ -93,6 +93,7 @@ LONG = [
     "businesses/test_walks",
     "numbers/test_walks",
     "walk/test_brief",
+    "alerts/test_walk_handset",
     "messaging/test_hooks",
     "sandbox/test_page",
     "send_message/test_walks",
