@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def nobody_else(juniper: House) -> None:
-    """A restore ends all sessions: the thread of asynchronous tests before this one must not be left with a dead one."""
+    """A restore ends all sessions: the thread that asynchronous tests share must not be left with a dead one."""
     SyncToAsync.single_thread_executor.submit(connections.close_all).result()
 
 
