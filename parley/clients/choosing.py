@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from parley.businesses.models import Business
 from parley.clients.models import Client, ClientQuerySet
 from parley.clients.search import people
 
-if TYPE_CHECKING:
-    from parley.messaging.models import Conversation
-
 OFFERED = 20
 
 
-def at_hand(business: Business) -> list[tuple[Client, Conversation | None]]:
-    """Whom one spoke with last, each with that conversation, then everybody by name."""
-    recent = business.conversations.open().for_list()[:OFFERED]  # type: ignore[attr-defined]
-    first: dict[Client, Conversation | None] = {talk.client: talk for talk in recent}
-    for client in cast(ClientQuerySet, business.clients.all()).by_name()[:OFFERED]:
-        first.setdefault(client, None)
-    return list(first.items())[:OFFERED]
-
-
 def offered(business: Business, q: str) -> list[Client]:
-    """Those whose name, number or email matches `q`; without it, who is at hand."""
+    """Those whose name, number or email matches `q`; without it, whom one spoke with last, then everybody by name."""
     if q:
         return people(business, q, OFFERED).clients
-    return [client for client, _ in at_hand(business)]
+    clients = cast(ClientQuerySet, business.clients.all()).by_name()
+    recent = business.conversations.open().for_list()[:OFFERED]  # type: ignore[attr-defined]
+    first = {talk.client_id: talk.client for talk in recent}
+    for client in clients[:OFFERED]:
+        first.setdefault(client.pk, client)
+    return list(first.values())[:OFFERED]

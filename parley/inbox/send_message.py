@@ -14,7 +14,6 @@ from django.views.decorators.cache import never_cache
 
 from parley.businesses.access import MemberRequest, for_members
 from parley.businesses.models import Business, Member
-from parley.clients.choosing import OFFERED, at_hand
 from parley.clients.models import Client
 from parley.clients.search import MORE_PEOPLE, people
 from parley.inbox.composer import way_of_texts
@@ -23,6 +22,8 @@ from parley.messaging.sending import LONGEST_SUBJECT, LONGEST_TEXT, CannotSend, 
 from parley.payments.models import PaymentRequest
 from parley.payments.words import reminder
 from parley.ui.dialogs import in_dialog, render_sheet
+
+OFFERED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,16 @@ class Letter:
 
 
 def contacts(business: Business) -> list[Contact]:
-    """Whom one spoke with last, with what they wrote if that was the last word, then everybody by name."""
-    last = ((client, talk.last_message if talk else None) for client, talk in at_hand(business))
-    return [Contact(client, word if word and word.inbound else None) for client, word in last]
+    """Whom one spoke with last, then everybody by name."""
+    clients = business.clients.all().by_name()  # type: ignore[attr-defined]
+    recent = business.conversations.open().for_list()[:OFFERED]  # type: ignore[attr-defined]
+    offered = {
+        c.client_id: Contact(c.client, c.last_message if c.last_message and c.last_message.inbound else None)
+        for c in recent
+    }
+    for client in clients[:OFFERED]:
+        offered.setdefault(client.pk, Contact(client))
+    return list(offered.values())[:OFFERED]
 
 
 @for_members
