@@ -8,20 +8,14 @@ moved or cancelled, is left for the next look; once a cancellation is committed,
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import threading
-import time
 import uuid
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-import psycopg
-from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from parley.alerts import placeholders, wording
@@ -39,7 +33,7 @@ from parley.messaging.models import Message
 from parley.messaging.sending import Automatic, not_sent, sent_already
 from parley.messaging.sending_many import send_many
 from parley.payments.models import Estimate, PaymentRequest
-from parley.pulse.beats import BEAT, EVERY, saying
+from parley.pulse.hands import Hands, Round
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +44,6 @@ SMS, EMAIL = Message.Channel.SMS, Message.Channel.EMAIL
 BATCH = 500
 # While PostgreSQL works for one hand the other puts into words.
 HANDS = 2
-# From one look to the next (seconds), while nothing is due.
-LOOK = 1.0
 # The first half of the two-part key of our advisory locks; any constant that no other lock uses.
 LOCK = 7_423
 
@@ -62,57 +54,21 @@ NO_WORDS = "Its words could not be put together. Look at them in Auto messages."
 FAILED = "Something went wrong in Parley, so it was not sent. Whoever runs Parley finds more in its log."
 
 
-# ---- The loop
-
-
-class Clock:
+def clock() -> Hands:
     """The hands of one worker."""
+    return Hands("alerts", [_round() for _ in range(HANDS)])
 
-    def __init__(self) -> None:
-        self._stopping = threading.Event()
-        self._next_beat = 0.0
 
-    async def run(self) -> None:
-        """Go round until `stop`. Raises OperationalError when the database is lost."""
-        with ThreadPoolExecutor(HANDS, thread_name_prefix="clock") as threads:
-            loop = asyncio.get_running_loop()
-            hands = [loop.run_in_executor(threads, self._go_round) for _ in range(HANDS)]
-            try:
-                await asyncio.gather(*hands)
-            finally:
-                self.stop()
-                await asyncio.gather(*hands, return_exceptions=True)
+def _round() -> Round:
+    passed: set[uuid.UUID] = set()
 
-    def stop(self) -> None:
-        """End after the batch that is under way."""
-        self._stopping.set()
+    def go() -> bool:
+        business = take(passed)
+        if business is None:
+            passed.clear()
+        return business is not None
 
-    def _go_round(self) -> None:
-        try:
-            passed: set[uuid.UUID] = set()
-            while not self._stopping.is_set():
-                self._beat()
-                try:
-                    business = take(passed)
-                except (OperationalError, InterfaceError) as error:
-                    # A deadlock leaves the connection whole, and the batch as it was; anything else does not.
-                    if not isinstance(error.__cause__, psycopg.errors.TransactionRollback):
-                        raise
-                    business = None
-                except Exception as error:
-                    log.error("the clock did not go round: %s", type(error).__name__)
-                    business = None
-                if business is None:
-                    passed.clear()
-                    self._stopping.wait(max(0.05, LOOK * min(settings.PATIENCE, 1.0)))
-        finally:
-            connections.close_all()
-
-    def _beat(self) -> None:
-        if time.monotonic() >= self._next_beat:
-            self._next_beat = time.monotonic() + EVERY
-            with connection.cursor() as cursor:
-                cursor.execute(BEAT, saying("alerts"))
+    return go
 
 
 # ---- One batch

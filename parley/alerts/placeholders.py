@@ -45,7 +45,7 @@ class Placeholder:
         return "{{ " + self.name + (' | default: "there"' if self.name == "client.first_name" else "") + " }}"
 
 
-_EVERYBODY = (
+EVERYBODY = (
     Placeholder("client.first_name", "First name", chip=True),
     Placeholder("client.last_name", "Last name"),
     Placeholder("client.full_name", "Full name"),
@@ -87,7 +87,7 @@ _OF: dict[About, tuple[Placeholder, ...]] = {
 @cache
 def known(about: About) -> dict[str, Placeholder]:
     """What the words of messages about this may name, those of the thing itself first, by name."""
-    return {each.name: each for each in (*_EVERYBODY, *_OF[about])}
+    return {each.name: each for each in (*EVERYBODY, *_OF[about])}
 
 
 def chips(about: About) -> list[Placeholder]:
@@ -124,7 +124,7 @@ def values(
         },
         "business": {
             "name": business.name,
-            "phone": _own_number(business),
+            "phone": own_number(business),
             "address": business.address,
             "opens": _opens(business, at, today, language),
         },
@@ -149,7 +149,7 @@ def values(
     return found
 
 
-def _own_number(business: Business) -> str:
+def own_number(business: Business) -> str:
     """A business's own number, found once for each time it is loaded."""
     kept = vars(business)
     if "_own_number_words" not in kept:

@@ -8,7 +8,7 @@ a template is 1,000 characters at most. There is no loader: nothing can be inclu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -163,16 +163,22 @@ def sent(text: str, rule: Rule, language: str) -> str:
 
 
 def problems(source: str, kind: str, part: Part = "text") -> list[str]:
-    """What keeps these words from being saved, in words; empty if nothing does."""
+    """What keeps the words of an automatic message from being saved, in words; empty if nothing does."""
+    if part == "email" and not source.strip():
+        return []
+    return wrong(source, known(KINDS[kind].about), LIMITS[part])
+
+
+def wrong(source: str, names: Mapping[str, Placeholder], longest: int) -> list[str]:
+    """What is wrong with a template that may name these placeholders, in words; empty if nothing is."""
     if not source.strip():
-        return [] if part == "email" else ["Write what they should read."]
-    if len(source) > LIMITS[part]:
-        return [f"That is {len(source):,} characters. Keep it to {LIMITS[part]:,}."]
+        return ["Write what they should read."]
+    if len(source) > longest:
+        return [f"That is {len(source):,} characters. Keep it to {longest:,}."]
     try:
         analysis = _template(source).analyze(include_partials=False)
     except LiquidError as error:
         return [_in_words(error, source)]
-    names = known(KINDS[kind].about)
     found = [
         unknown
         for spoken in analysis.variables.values()
@@ -182,7 +188,7 @@ def problems(source: str, kind: str, part: Part = "text") -> list[str]:
     return list(dict.fromkeys(found)) or _rehearsed(source, names)
 
 
-def _unknown(variable: Variable, names: dict[str, Placeholder]) -> str:
+def _unknown(variable: Variable, names: Mapping[str, Placeholder]) -> str:
     name = ".".join(str(segment) for segment in variable.segments)
     if len(variable.segments) == 2 and canonical(name) in names:
         return ""
@@ -194,7 +200,7 @@ def _unknown(variable: Variable, names: dict[str, Placeholder]) -> str:
     )
 
 
-def _rehearsed(source: str, names: dict[str, Placeholder]) -> list[str]:
+def _rehearsed(source: str, names: Mapping[str, Placeholder]) -> list[str]:
     """What only shows when it is rendered: a filter that is given the wrong thing."""
     values: Values = {}
     for name in names:

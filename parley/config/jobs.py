@@ -1,4 +1,4 @@
-"""`parley jobs`: everything that happens later or on a clock: procrastinate's jobs, and the automatic messages.
+"""`parley jobs`: everything that happens later or on a clock: procrastinate's jobs, the automatic messages, campaigns.
 
 The worker does not reconnect: when PostgreSQL restarts it finishes, and whoever runs this must start it again
 after ANY exit (`parley up` does; for systemd: Restart=always).
@@ -91,9 +91,10 @@ class Beating(JobManager):
 
 async def _work(app: App) -> None:
     """Work while the database is what Parley left; it ends when that is not so any more (rule R9)."""
-    from parley.alerts.clock import Clock
+    from parley.alerts.clock import clock
+    from parley.campaigns.clock import clock as campaigns
 
-    clock = Clock()
+    clocks = [clock(), campaigns()]
     async with app.open_async():
         await _until_quarantined(False)
         working = asyncio.create_task(
@@ -105,19 +106,20 @@ async def _work(app: App) -> None:
             )
         )
         watching = asyncio.create_task(_until_quarantined(True))
-        ticking = asyncio.create_task(clock.run())
+        ticking = [asyncio.create_task(each.run()) for each in clocks]
         try:
-            await asyncio.wait({working, watching, ticking}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({working, watching, *ticking}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             watching.cancel()
-            clock.stop()
+            for each in clocks:
+                each.stop()
             if not working.done():
                 working.cancel()
             try:
                 with contextlib.suppress(asyncio.CancelledError):
                     await working
             finally:
-                await ticking
+                await asyncio.gather(*ticking)
 
 
 async def _until_quarantined(wanted: bool) -> None:

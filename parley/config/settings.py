@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "parley.leads",
     "parley.messaging",
     "parley.alerts",
+    "parley.campaigns",
     "parley.connectors",
     "parley.inbox",
 ]

@@ -19,9 +19,9 @@ def integers(values: Iterable[int]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def moments(values: Iterable[datetime]) -> str:
+def moments(values: Iterable[datetime | None]) -> str:
     """Of times that know their zone."""
-    return "{" + ",".join([f'"{value.isoformat()}"' for value in values]) + "}"
+    return "{" + ",".join(["NULL" if value is None else f'"{value.isoformat()}"' for value in values]) + "}"
 
 
 def texts(values: Iterable[str]) -> str:

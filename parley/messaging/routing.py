@@ -6,6 +6,8 @@ text leaves only from a number where this client's answer can mean nobody else.
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from parley.businesses.models import Business
+from parley.messaging import columns
 from parley.messaging.models import Message, Route
 from parley.numbers.models import PhoneNumber
 from parley.numbers.texting import Column, lacks, standing
@@ -148,6 +151,81 @@ SHARE = """
     RETURNING 1
 """
 TRIES = 5
+
+# What many handsets know of the numbers of one pool, and how much waits at each number for its pace to allow it.
+POOL = """
+    SELECT n.id, n.pace, (
+        SELECT coalesce(sum(m.segments), 0) FROM messaging_outbox o JOIN messaging_message m ON m.id = o.message_id
+        WHERE o.number_id = n.id AND o.priority = 2 AND NOT o.waits
+    ) AS waits
+    FROM numbers_phonenumber n
+    WHERE n.duty = %(duty)s AND n.paused = '' AND n.releasing_at IS NULL AND n.released_at IS NULL
+      AND n.approved_at IS NOT NULL
+    ORDER BY n.created_at, n.id
+"""
+KNOWN_BY = """
+    SELECT phone, number_id, business_id = %(business)s AND holds <> 'shared' AS ours,
+           holds = 'conversation' AS taken
+    FROM messaging_route WHERE phone = ANY(%(phones)s::text[]) AND number_id = ANY(%(numbers)s::uuid[])
+    ORDER BY phone, used_at
+"""
+# In one order, so that two who hold the same ones wait for each other instead of for ever.
+HOLD_MANY = """
+    INSERT INTO messaging_route AS r (number_id, phone, business_id, holds, used_at)
+    SELECT number_id, phone, %(business)s, 'alone', %(now)s
+    FROM unnest(%(numbers)s::uuid[], %(phones)s::text[]) AS t (number_id, phone) ORDER BY phone, number_id
+    ON CONFLICT (phone, number_id) DO UPDATE
+        SET used_at = excluded.used_at, business_id = excluded.business_id,
+            holds = CASE WHEN r.business_id = excluded.business_id THEN r.holds ELSE 'shared' END
+        WHERE r.business_id = excluded.business_id OR r.holds <> 'conversation'
+    RETURNING phone
+"""
+
+
+def hold_offers(business: Business, phones: Sequence[str]) -> dict[str, PhoneNumber]:
+    """`choose` for marketing to many: the number for each, held in the caller's transaction. Some may get none.
+
+    Each keeps the number it knows this business by. Whoever knows none gets the one that has least to do for its pace,
+    so that a campaign goes as fast as all of them together.
+    """
+    duty = POOL_OF[Message.Kind.MARKETING]
+    with connection.cursor() as cursor:
+        cursor.execute(POOL, {"duty": duty})
+        pool = cursor.fetchall()
+        if not pool:
+            return {}
+        given: dict[str, Any] = {
+            "business": business.pk,
+            "phones": columns.texts(phones),
+            "numbers": columns.uuids(id for id, *_ in pool),
+        }
+        cursor.execute(KNOWN_BY, given)
+        known: dict[str, list[tuple[uuid.UUID, bool, bool]]] = {}
+        for phone, number, ours, taken in cursor.fetchall():
+            known.setdefault(phone, []).append((number, ours, taken))
+        # How long (seconds) each takes for what it has to do.
+        waits = {id: waiting / pace if pace else 0.0 for id, pace, waiting in pool}
+        a_text = {id: 1 / pace if pace else 1e-6 for id, pace, _ in pool}
+        chosen: dict[str, uuid.UUID] = {}
+        for phone in phones:
+            rows = known.get(phone, ())
+            own = next((number for number, ours, _ in rows if ours), None)
+            strange = waits.keys() - {number for number, *_ in rows}
+            crowded = next((number for number, _, taken in rows if not taken), None)
+            number = own or (min(strange, key=waits.__getitem__) if strange else crowded)
+            if number:
+                chosen[phone] = number
+                waits[number] += a_text[number]
+        hold: dict[str, Any] = {
+            "business": business.pk,
+            "now": timezone.now(),
+            "numbers": columns.uuids(chosen.values()),
+            "phones": columns.texts(chosen),
+        }
+        cursor.execute(HOLD_MANY, hold)
+        held = {phone for (phone,) in cursor.fetchall()}
+    numbers = PhoneNumber.objects.in_bulk(set(chosen.values()))
+    return {phone: numbers[number] for phone, number in chosen.items() if phone in held}
 
 
 def _shared(business: Business, kind: Message.Kind, phone: str, *, hold: bool) -> PhoneNumber:

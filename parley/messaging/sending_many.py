@@ -1,9 +1,9 @@
 """`sending.send_automatic`, for many at once: the same gates, the same rows, in a few statements.
 
-Texts that leave from the business's own number, and that nothing speaks against, are written together: one change of
-the balance, one statement for the messages and their places in the queue. Whoever is refused, or needs a look of their
-own (a shared number, an email, a text that may have left before a restore), goes the one-by-one way, which has the
-words for it.
+Texts that leave from the business's own number, or from a marketing one, and that nothing speaks against, are written
+together: one change of the balance, one statement for the messages and their places in the queue. Whoever is refused,
+or needs a look of their own (a system number, quiet hours, an email, a text that may have left before a restore), goes
+the one-by-one way, which has the words for it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -20,25 +21,27 @@ from django.utils import timezone
 from parley.businesses import planned
 from parley.businesses.models import Business
 from parley.businesses.tenancy import new_id
-from parley.clients.models import Handset
+from parley.clients.models import Client, Handset
 from parley.live.nudges import CHANNEL, TEXTS_CHANNEL, payload
 from parley.messaging import columns, routing, why
 from parley.messaging.models import Message
-from parley.messaging.routing import Sender
 from parley.messaging.sending import (
     LEFT_LATELY,
     LONGEST_TEXT,
     PRIORITY,
+    ROOM_TO_ARRIVE,
     USED_FOR,
     Automatic,
     CannotSend,
     as_sent,
+    place_of,
     send_automatic,
     why_no_texts,
     why_not_automatic,
 )
+from parley.numbers.models import PhoneNumber
 from parley.quota import ledger
-from parley.sms import segments
+from parley.sms import quiet_hours, segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,12 @@ def send_many(
     together = _fit(business, kind, list(fresh.values()))
     # These first: they take longer, and the balance is held from the first text that is paid for.
     for key, text in fresh.items():
-        if key not in together.texts:
+        if key not in together:
             became[key] = _one(business, kind, text)
-    if together.texts and _write_together(business, kind, together):
-        written = zip(together.texts, together.ids, strict=True)
-        return became | {key: Became(id, True) for key, id in written}
-    return became | {key: _one(business, kind, fresh[key]) for key in together.texts}
+    written = _write_together(business, kind, together) if together else set()
+    for key, one in together.items():
+        became[key] = Became(one.id, True) if key in written else _one(business, kind, fresh[key])
+    return became
 
 
 def _one(business: Business, kind: Message.Kind, text: Automatic) -> Became:
@@ -99,31 +102,32 @@ def _sent_before(business: Business, keys: Sequence[uuid.UUID]) -> dict[uuid.UUI
     return {key: Became(*rest) for key, *rest in rows}
 
 
-class Together:
-    """Texts that may be written together, by their keys, with what is known of each."""
+@dataclass(slots=True)
+class Fit:
+    """A text that may be written together with others, and what is known of it."""
 
-    def __init__(self, sender: Sender | None) -> None:
-        self.sender = sender
-        self.texts: dict[uuid.UUID, tuple[Automatic, str]] = {}
-        self.segments: list[int] = []
-        self.consents: list[Handset | None] = []
-        self.ids: list[uuid.UUID] = []
+    text: Automatic
+    body: str
+    known: Handset | None
+    window: quiet_hours.Window | None
+    number: PhoneNumber | None = None
+    id: uuid.UUID = field(default_factory=new_id)
 
-    def add(self, text: Automatic, body: str, known: Handset | None) -> None:
-        self.texts[text.key] = text, body
-        self.segments.append(segments.count(body).segments)
-        self.consents.append(known)
-        self.ids.append(new_id())
+    @property
+    def segments(self) -> int:
+        return segments.count(self.body).segments
 
 
-def _fit(business: Business, kind: Message.Kind, texts: Sequence[Automatic]) -> Together:
-    """Those that nothing speaks against, as `sending.check` judges it."""
-    fit = Together(routing.own_of(business, kind) if texts else None)
-    if fit.sender is None:
-        return fit
+def _fit(business: Business, kind: Message.Kind, texts: Sequence[Automatic]) -> dict[uuid.UUID, Fit]:
+    """Those that nothing speaks against, as `sending.check` judges it, by their keys."""
+    sender = routing.own_of(business, kind) if texts else None
+    marketing = kind == Message.Kind.MARKETING
+    if not texts or (sender is None and not (marketing and business.texting)):
+        return {}
     numbers = [text.client.phone for text in texts if text.channel == Message.Channel.SMS]
     handsets = {one.phone: one for one in business.handsets.filter(phone__in=numbers)}
     left = _left_before(business, texts)
+    fit: dict[uuid.UUID, Fit] = {}
     for text in texts:
         known = handsets.get(text.client.phone)
         body = as_sent(text.body)
@@ -135,8 +139,20 @@ def _fit(business: Business, kind: Message.Kind, texts: Sequence[Automatic]) -> 
             and not why_not_automatic(text.client, known, kind)
             and (text.client.pk, body) not in left
         ):
-            fit.add(text, body, known)
+            window = _open_window(text.client) if marketing else None
+            if window or not marketing:
+                fit[text.key] = Fit(text, body, known, window, sender.number if sender else None)
     return fit
+
+
+def _open_window(client: Client) -> quiet_hours.Window | None:
+    """The window that is open to marketing now, with room for the text to arrive; None if there is none."""
+    now = timezone.now()
+    try:
+        window = quiet_hours.next_window(now + ROOM_TO_ARRIVE, place_of(client))
+    except quiet_hours.NoWindow:
+        return None
+    return window if window.opens_at <= now else None
 
 
 LEFT_BEFORE = """
@@ -157,24 +173,43 @@ def _left_before(business: Business, texts: Sequence[Automatic]) -> set[tuple[uu
     return {(client, body) for client, body in planned.rows(LEFT_BEFORE, given)}
 
 
-def _write_together(business: Business, kind: Message.Kind, fit: Together) -> bool:
-    """One statement for all of these. False if nothing was written: too few texts are left, or one is there already."""
-    assert fit.sender
-    number, now = fit.sender.number, timezone.now()
-    texts = [text for text, _ in fit.texts.values()]
-    conversations = _conversations(business, texts)
+def _write_together(business: Business, kind: Message.Kind, fit: dict[uuid.UUID, Fit]) -> set[uuid.UUID]:
+    """One statement for all of these. Returns the keys of those that were written.
+
+    None, if too few texts are left or one is there already; and not those for which no number was to be held.
+    """
+    try:
+        with transaction.atomic():
+            if kind == Message.Kind.MARKETING:
+                held = routing.hold_offers(business, [one.text.client.phone for one in fit.values()])
+                for one in fit.values():
+                    one.number = held.get(one.text.client.phone)
+                fit = {key: one for key, one in fit.items() if one.number}
+            if fit:
+                _write_fit(business, kind, fit)
+    except (ledger.NoTexts, IntegrityError):
+        return set()
+    return set(fit)
+
+
+def _write_fit(business: Business, kind: Message.Kind, fit: dict[uuid.UUID, Fit]) -> None:
+    all_of_them, now = list(fit.values()), timezone.now()
+    numbers = [one.number.pk for one in all_of_them if one.number]
+    conversations = _conversations(business, [one.text for one in all_of_them])
     whole = {
         "business": business.pk,
-        "number": number.pk,
+        "lanes": columns.uuids(set(numbers)),
         "kind": kind.value,
         "priority": PRIORITY[kind],
         "at": now,
-        "keys": columns.uuids(fit.texts),
-        "conversations": columns.uuids(conversations[text.client.pk] for text in texts),
-        "phones": columns.texts(text.client.phone for text in texts),
-        "titles": columns.texts(text.title for text in texts),
-        "bodies": columns.texts(body for _, body in fit.texts.values()),
-        "whys": columns.texts(_whys(fit, kind)),
+        "keys": columns.uuids(fit),
+        "conversations": columns.uuids(conversations[one.text.client.pk] for one in all_of_them),
+        "numbers": columns.uuids(numbers),
+        "phones": columns.texts(one.text.client.phone for one in all_of_them),
+        "titles": columns.texts(one.text.title for one in all_of_them),
+        "bodies": columns.texts(one.body for one in all_of_them),
+        "whys": columns.texts(_whys(all_of_them, kind)),
+        "closes": columns.moments(one.window.closes_at if one.window else None for one in all_of_them),
         "texts_channel": TEXTS_CHANNEL,
         "channel": CHANNEL,
         "nudge": payload(business.pk, conversations.values()),
@@ -182,32 +217,35 @@ def _write_together(business: Business, kind: Message.Kind, fit: Together) -> bo
     along = ledger.Along(
         _ALONG, ", pg_notify(%(texts_channel)s, ''), pg_notify(%(channel)s, %(nudge)s)", whole
     )
-    costs = list(zip(fit.ids, fit.segments, strict=True))
-    try:
-        with transaction.atomic():
-            ledger.debit_many(business, costs, USED_FOR[kind], along)
-    except (ledger.NoTexts, IntegrityError):
-        return False
-    return True
+    ledger.debit_many(business, [(one.id, one.segments) for one in all_of_them], USED_FOR[kind], along)
 
 
-def _whys(fit: Together, kind: Message.Kind) -> list[str]:
+def _whys(fit: Sequence[Fit], kind: Message.Kind) -> list[str]:
     """`Message.why` of each, but for what it took from which pot."""
-    assert fit.sender
-    decided = {"number": why.number(fit.sender.number, fit.sender.rule)}
     marketing = kind == Message.Kind.MARKETING
+    rule: routing.Rule = "marketing_pool" if marketing else "own_automatic"
 
     @cache
-    def of(service: str, agreed: str, line: int | None) -> str:
+    def of(
+        number: PhoneNumber, service: str, agreed: str, line: int | None, window: quiet_hours.Window | None
+    ) -> str:
         known = Handset(service=service, marketing=agreed, service_by=line, marketing_by=line)
         said = why.consent(known, "agreed" if marketing else "no_refusal", marketing=marketing)
-        return json.dumps(decided | {"consent": said})
+        told: dict[str, Any] = {"number": why.number(number, rule), "consent": said}
+        return json.dumps(told | ({"quiet": why.quiet(window)} if window else {}))
 
     return [
-        of("", "", None)
-        if known is None
-        else of(known.service, known.marketing, known.marketing_by if marketing else known.service_by)
-        for known in fit.consents
+        of(one.number, "", "", None, one.window)
+        if one.known is None
+        else of(
+            one.number,
+            one.known.service,
+            one.known.marketing,
+            one.known.marketing_by if marketing else one.known.service_by,
+            one.window,
+        )
+        for one in fit
+        if one.number
     ]
 
 
@@ -218,23 +256,26 @@ _ALONG = """
             (id, business_id, conversation_id, direction, channel, kind, title, subject, body, state, reason, code,
              number_id, their_address, segments, media, carrier_id, client_key, why, at, changed_at)
         SELECT paid.message_id, %(business)s, t.conversation_id, 'out', 'sms', %(kind)s, t.title, '', t.body, 'queued',
-               '', '', %(number)s, t.phone, paid.monthly + paid.bought, '[]', '', t.client_key,
+               '', '', t.number_id, t.phone, paid.monthly + paid.bought, '[]', '', t.client_key,
                t.why || jsonb_build_object('quota', jsonb_build_object(
                    'entry', paid.entry, 'monthly', paid.monthly, 'bought', paid.bought, 'left', paid.left)),
                %(at)s, %(at)s
-        FROM unnest(%(keys)s::uuid[], %(conversations)s::uuid[], %(phones)s::text[], %(titles)s::text[],
-                    %(bodies)s::text[], %(whys)s::jsonb[])
-            WITH ORDINALITY AS t (client_key, conversation_id, phone, title, body, why, place)
+        FROM unnest(%(keys)s::uuid[], %(conversations)s::uuid[], %(numbers)s::uuid[], %(phones)s::text[],
+                    %(titles)s::text[], %(bodies)s::text[], %(whys)s::jsonb[])
+            WITH ORDINALITY AS t (client_key, conversation_id, number_id, phone, title, body, why, place)
         JOIN paid ON paid.place = t.place
     ), lane AS (
-        INSERT INTO messaging_lane (number_id, next_at) SELECT %(number)s, %(at)s FROM now
-        WHERE NOT EXISTS (SELECT 1 FROM messaging_lane WHERE number_id = %(number)s)
+        INSERT INTO messaging_lane (number_id, next_at)
+        SELECT l.number_id, %(at)s FROM now, unnest(%(lanes)s::uuid[]) AS l (number_id)
+        WHERE NOT EXISTS (SELECT 1 FROM messaging_lane known WHERE known.number_id = l.number_id)
         ON CONFLICT DO NOTHING
     ), queued AS (
         INSERT INTO messaging_outbox
-            (message_id, business_id, number_id, recipient, priority, run_at, tries, past, confirms)
-        SELECT paid.message_id, %(business)s, %(number)s, t.phone, %(priority)s, %(at)s, 0, false, false
-        FROM unnest(%(phones)s::text[]) WITH ORDINALITY AS t (phone, place) JOIN paid ON paid.place = t.place
+            (message_id, business_id, number_id, recipient, priority, run_at, closes_at, tries, past, confirms)
+        SELECT paid.message_id, %(business)s, t.number_id, t.phone, %(priority)s, %(at)s, t.closes_at, 0, false, false
+        FROM unnest(%(numbers)s::uuid[], %(phones)s::text[], %(closes)s::timestamptz[])
+            WITH ORDINALITY AS t (number_id, phone, closes_at, place)
+        JOIN paid ON paid.place = t.place
     )
 """
 

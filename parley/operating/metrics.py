@@ -13,7 +13,7 @@ from parley.pulse.beats import away_after
 from parley.pulse.tallies import BOUNDS
 
 # Which process a loop runs in.
-PROCESSES = {"web": "web", "jobs": "jobs", "alerts": "jobs"}
+PROCESSES = {"web": "web", "jobs": "jobs", "alerts": "jobs", "campaigns": "jobs"}
 OUTCOMES = ("bound", "refused", "not_sent", "unknown")
 
 

@@ -21,8 +21,12 @@ DOES = {
         "Writes automatic messages when they are due",
         "Reminders wait, and those that come too late are not sent.",
     ),
+    "campaigns": (
+        "Campaigns",
+        "Campaigns don’t begin or go on. What has been written already leaves.",
+    ),
 }
-START = {"web": "parley web", "jobs": "parley jobs", "alerts": "parley jobs"}
+START = {"web": "parley web", "jobs": "parley jobs", "alerts": "parley jobs", "campaigns": "parley jobs"}
 
 # From when on (seconds) the page says that something is not well.
 LATE_DIRECT = 120.0

@@ -24,9 +24,9 @@ EVERY = 2.0
 AWAY = 15.0
 # These wait for a carrier (20 s at the most), for one of the worker's jobs to end, or for a batch of messages that each
 # have to be refused, before they go round again.
-AWAY_OF = {"delivery": 30.0, "doubt": 45.0, "backfill": 90.0, "jobs": 90.0, "alerts": 60.0}
+AWAY_OF = {"delivery": 30.0, "doubt": 45.0, "backfill": 90.0, "jobs": 90.0, "alerts": 60.0, "campaigns": 60.0}
 # What must be running somewhere.
-LOOPS = ("web", "delivery", "receiving", "doubt", "backfill", "jobs", "alerts")
+LOOPS = ("web", "delivery", "receiving", "doubt", "backfill", "jobs", "alerts", "campaigns")
 
 PROCESS = f"{socket.gethostname()[:40]}:{os.getpid()}:{time.time_ns() // 1_000_000}"
 

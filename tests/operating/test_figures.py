@@ -266,7 +266,7 @@ def test_the_newest_beat_of_a_loop_speaks_for_it_anywhere() -> None:
         Beat.objects.filter(pk=beat.pk).update(beat_at=timezone.now() - timedelta(seconds=seconds))
     lags = read().lags
     away = {loop for loop, lag in lags.items() if figures.away(loop, lag)}
-    assert away == {"receiving", "backfill", "web", "jobs", "alerts"}
+    assert away == {"receiving", "backfill", "web", "jobs", "alerts", "campaigns"}
     assert lags["web"] is None
     assert PROCESS.count(":") == 2
 

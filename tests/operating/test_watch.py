@@ -78,7 +78,7 @@ def test_who_is_well_and_what_is_told_to_a_monitor(world: World, juniper: House)
     status, told = health(world)
     assert (status, told["ok"], told["database"]) == (200, True, True)
     assert told.keys() == {"ok", "database", "lag", "away"}
-    assert set(told["away"]) == TEXTS | {"jobs", "alerts"}
+    assert set(told["away"]) == TEXTS | {"jobs", "alerts", "campaigns"}
     assert told["lag"]["delivery"] is None
     status, told = health(world, "/healthz/all")
     assert (status, told["ok"]) == (503, False)
@@ -120,13 +120,14 @@ def test_who_is_well_and_what_is_told_to_a_monitor(world: World, juniper: House)
     assert told["parley_webhook_seconds_count"] == told['parley_webhooks_total{status="200"}']
     assert {
         loop
-        for loop in [*TEXTS, "web", "jobs", "alerts"]
+        for loop in [*TEXTS, "web", "jobs", "alerts", "campaigns"]
         if told[f'parley_loops_alive{{loop="{loop}"}}'] == 1
     } == {
         *TEXTS,
         "web",
         "jobs",
         "alerts",
+        "campaigns",
     }
     assert told["parley_events_set_aside"] == 0
     processes = [name for name in told if name.startswith("parley_process_memory_bytes")]

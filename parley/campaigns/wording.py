@@ -1,0 +1,101 @@
+"""The words of a campaign as each recipient reads them: the member's, and what the law wants beside them.
+
+Whoever gets an offer must be told who sends it and how to stop it. Answers to a marketing number reach nobody, so
+beside STOP there is a second way out, the recipient's own page (field.md 4.2, row 5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from parley.alerts import wording
+from parley.alerts.placeholders import EVERYBODY, Placeholder, Values, own_number
+from parley.businesses.models import Business
+from parley.campaigns import tokens
+from parley.campaigns.models import Campaign, Link
+from parley.clients.models import Client
+from parley.sms.segments import plain
+
+# What a member may write; a text holds 1,600 with what is added and what its details say.
+LONGEST = 1_000
+MOST_LINKS = 10
+# Whose token is as long as any will be, for whoever shows or counts words that nobody has been sent.
+SOMEBODY = 10**9
+
+WAYS_OUT = {
+    "en": "Reply STOP to opt out, or {page}",
+    "fr": "Répondez STOP pour ne plus en recevoir, ou {page}",
+    "es": "Responda STOP para no recibir más, o {page}",
+}
+
+NAMES: dict[str, Placeholder] = {
+    each.name: each for each in EVERYBODY if not each.name.startswith("staff.") or "contact" in each.name
+}
+
+_LINK = re.compile(r"https?://[^\s{}<>\"“”]+")
+_AFTER_A_LINK = ".,;:!?)'’"
+
+
+def problems(source: str) -> list[str]:
+    """What keeps a member's words from being sent, in words; empty if nothing does."""
+    found = wording.wrong(source, NAMES, LONGEST)
+    if not found and len(links_in([source])) > MOST_LINKS:
+        return [f"There are more than {MOST_LINKS} links in it."]
+    return found
+
+
+def links_in(sources: Iterable[str]) -> list[str]:
+    """The addresses in these words, each once, in their order."""
+    found = (match.rstrip(_AFTER_A_LINK) for source in sources for match in _LINK.findall(source))
+    return list(dict.fromkeys(found))
+
+
+@dataclass
+class Words:
+    """A campaign's words, to be composed for many. `links` are its own, or empty: then addresses stay as they are."""
+
+    business: Business
+    campaign: Campaign
+    links: Sequence[Link] = ()
+
+    def compose(self, client: Client, recipient: int = SOMEBODY, variant: str = "a") -> str:
+        """What this client reads. Raises alerts.wording.Unfit."""
+        language = client.language or self.business.language or "en"
+        values = self._business | {
+            "client": {
+                "first_name": client.first_name,
+                "last_name": client.last_name,
+                "full_name": f"{client.first_name} {client.last_name}".strip(),
+            }
+        }
+        source = self.campaign.wording_b if variant == "b" else self.campaign.wording
+        text = wording.fill(source, values)
+        if not text:
+            raise wording.Unfit("There would be nothing to read: every detail in these words is empty.")
+        # The longest first, for one may be the beginning of another.
+        for link in sorted(self.links, key=lambda each: -len(each.url)):
+            text = text.replace(link.url, tokens.short_link(recipient, link.place))
+        if self.business.name.casefold() not in text.casefold():
+            text = f"{self.business.name}: {text}"
+        way_out = WAYS_OUT[language].format(page=tokens.own_page(recipient))
+        return plain(f"{text}\n{way_out}")
+
+    @cached_property
+    def _business(self) -> Values:
+        business = self.business
+        return {
+            "business": {
+                "name": business.name,
+                "phone": own_number(business),
+                "address": business.address,
+            },
+            "staff": {"contact_name": business.name},
+        }
+
+
+def of(campaign: Campaign) -> Words:
+    """A campaign's words with its links, for its own business."""
+    return Words(campaign.business, campaign, list(campaign.links.order_by("place")))

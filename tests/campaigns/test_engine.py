@@ -1,0 +1,143 @@
+"""Who is in a campaign, when they are texted, and what is counted of them."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from parley.campaigns import clock, control
+from parley.campaigns.models import Campaign, Recipient
+from parley.clients import consent
+from parley.clients.models import Consent, Handset
+from parley.messaging import revoking
+from parley.messaging.models import Message, Outbox
+from parley.quota.models import Balance
+from tests.campaigns.conftest import Make, begin, people, states
+from tests.people import House
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_whoever_agreed_gets_it_once_and_whoever_did_not_is_told_why(juniper: House, campaign: Make) -> None:
+    people(juniper, 3)
+    people(juniper, 2, agreed=False, first=10)
+    juniper.client("Nobody", "", "")
+    gone, land = people(juniper, 2, first=20)
+    revoking.record(
+        juniper.business,
+        gone.phone,
+        category=Consent.Category.MARKETING,
+        says=Consent.Says.REFUSED,
+        how=Consent.How.IN_PERSON,
+    )
+    Handset.objects.filter(phone=land.phone).update(reach="landline")
+    one = begin(campaign(), juniper)
+    assert (one.status, one.fit, one.unfit) == ("sending", 3, 5)
+    assert states(one) == {
+        "waiting": 3,
+        "skipped:no_consent": 2,
+        "skipped:no_number": 1,
+        "skipped:opted_out": 1,
+        "skipped:landline": 1,
+    }
+    assert clock.write_some()
+    assert not clock.write_some()
+    assert states(one)["queued"] == 3
+    texts = Message.objects.filter(kind="marketing")
+    assert texts.count() == Outbox.objects.filter(priority=2).count() == 3
+    text = texts.first()
+    assert text is not None
+    assert text.body.startswith(
+        "Juniper Hair Studio: Color week is Dec 1 to 6.\nReply STOP to opt out, or http"
+    )
+    assert text.why["number"]["rule"] == "marketing_pool"
+    assert text.why["consent"]["basis"] == "agreed"
+    assert text.title == "Holiday color week"
+    for state in ("accepted", "sent", "delivered"):
+        Message.objects.filter(pk=text.pk).update(state=state, changed_at=timezone.now())
+        states(one)
+    assert states(one)["delivered"] == 1
+    Message.objects.filter(kind="marketing").exclude(pk=text.pk).update(state="undelivered", code="30006")
+    assert states(one)["failed:30006"] == 2
+    clock.write_some()
+    one.refresh_from_db()
+    assert one.status == "sent"
+
+
+def test_a_pause_takes_back_what_has_not_left_and_it_goes_on_with_everybody(
+    juniper: House, campaign: Make
+) -> None:
+    people(juniper, 5)
+    one = begin(campaign(), juniper)
+    clock.write_some()
+    left = Balance.objects.get().left
+    control.pause(one)
+    assert states(one) == {"waiting": 5}
+    assert not Outbox.objects.exists()
+    assert not Message.objects.exists()
+    assert Balance.objects.get().left == left + sum([Recipient.objects.filter(campaign=one).count() * 1])
+    assert not clock.write_some()
+    control.resume(one)
+    clock.write_some()
+    assert states(one) == {"queued": 5}
+    one.refresh_from_db()
+    assert one.queued == 5
+    with pytest.raises(control.CannotChange):
+        control.resume(one)
+
+
+def test_whoever_opts_out_meanwhile_gets_nothing(juniper: House, campaign: Make) -> None:
+    first, second, _ = people(juniper, 3)
+    one = begin(campaign(), juniper)
+    consent.record(
+        juniper.business,
+        first.phone,
+        category=Consent.Category.ALL,
+        says=Consent.Says.REFUSED,
+        how=Consent.How.TEXT,
+    )
+    clock.write_some()
+    assert states(one) == {"skipped:opted_out": 1, "queued": 2}
+    revoking.record(
+        juniper.business,
+        second.phone,
+        category=Consent.Category.ALL,
+        says=Consent.Says.REFUSED,
+        how=Consent.How.IN_PERSON,
+    )
+    assert states(one) == {"skipped:opted_out": 2, "queued": 1}
+    recipient = Recipient.objects.get(phone=second.phone)
+    assert recipient.opted_out_at
+
+
+def test_the_first_few_go_first_and_are_waited_for(juniper: House, campaign: Make) -> None:
+    people(juniper, 120)
+    one = begin(campaign(), juniper)
+    assert (one.phase, one.first_few) == ("canary", 10)
+    clock.write_some()
+    clock.write_some()
+    clock.write_some()
+    assert Message.objects.count() == 10
+    Message.objects.update(state="delivered", changed_at=timezone.now())
+    states(one)
+    clock.write_some()
+    assert Message.objects.count() == 120
+    assert Campaign.objects.get().phase == "rest"
+
+
+def test_too_many_failures_stop_it(juniper: House, campaign: Make) -> None:
+    people(juniper, 120)
+    one = begin(campaign(), juniper)
+    clock.write_some()
+    ids = list(Message.objects.values_list("pk", flat=True))
+    Message.objects.filter(pk__in=ids[:6]).update(
+        state="undelivered", code="30005", changed_at=timezone.now()
+    )
+    states(one)
+    clock.write_some()
+    one.refresh_from_db()
+    assert (one.status, one.braked) == ("paused", True)
+    assert "6 of the first 6 texts did not arrive" in one.reason
+    control.resume(one)
+    clock.write_some()
+    assert Message.objects.count() > 100
