@@ -26,7 +26,8 @@ NOBODY = "None of the people in this campaign may be texted. The list below says
 # nobody is always among the first few. Each hundred of turns holds as many of the second wording as its share says.
 _WRITE = """
     WITH judged AS ({judged}), placed AS (
-        SELECT id, phone, why, (row_number() OVER (PARTITION BY why = '' ORDER BY uuid_hash_extended(id, %(seed)s), id))::int AS place
+        SELECT id, phone, why,
+               (row_number() OVER (PARTITION BY why = '' ORDER BY uuid_hash_extended(id, %(seed)s), id))::int AS place
         FROM judged
     ), written AS (
         INSERT INTO campaigns_recipient
