@@ -232,7 +232,7 @@ def _facts(recipient: Recipient, language: str, *, stopped: bool) -> list[tuple[
     if stopped:
         lines.append(("stopped", said.filter(says=Says.REFUSED).order_by("-id").first()))
     return [
-        (words[name], words.get(line.how, words["on_day"]).format(day=_day(line, business, language)))
+        (words[name], words.get(line.how, "{day}").format(day=_day(line, business, language)))
         for name, line in lines
         if line
     ]

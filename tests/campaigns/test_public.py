@@ -211,7 +211,7 @@ def test_the_page_tells_what_they_agreed_to_and_nobodys_name(
     for words in (
         "Juniper Hair Studio",
         "You agreed to offers",
-        f"on a web form, {day}",
+        f"{day}, on a web form",
         "Stop offers",
         "Stop all texts",
     ):

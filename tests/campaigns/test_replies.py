@@ -10,23 +10,26 @@ from uuid import uuid4
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
+from django.test import Client as Browser
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from parley.appointments.models import Appointment
-from parley.campaigns import clock, counting
+from parley.campaigns import clock, counting, tokens
 from parley.campaigns.models import Change, Count, Recipient
 from parley.campaigns.tasks import marketing_answered
 from parley.carriers.base import Received
+from parley.clients import consent
 from parley.clients.languages import Language
 from parley.messaging import receiving, words
 from parley.messaging.line import Line
-from parley.messaging.models import Conversation, Message, Outbox
+from parley.messaging.models import Conversation, Message, Outbox, Route
 from parley.messaging.outcomes import Changes
 from parley.messaging.patience import Patience
 from parley.messaging.receiving import Arrived
 from parley.messaging.tasks import NOBODY_READS, say_nobody_reads, say_who_texts
 from parley.notifications.models import Notification
+from parley.numbers.models import PhoneNumber
 from parley.sms import segments
 from tests.campaigns.conftest import NUMBER, Make, begin, people
 from tests.messaging.signed import TWILIO
@@ -285,6 +288,43 @@ async def test_who_goes_on_to_talk_is_counted(answer: Answer, sent: Any, juniper
     assert recipient.talked_at
     assert recipient.replied_at
     assert recipient.talked_at > recipient.replied_at
+
+
+async def test_start_brings_back_what_the_own_page_stopped(
+    answer: Answer, sent: Any, juniper: House, alder: House, campaign: Make
+) -> None:
+    """As the page says it does."""
+    await sent(3)
+    own = juniper.number.number
+    first, second, third = [r async for r in Recipient.objects.order_by("phone")]
+
+    @sync_to_async
+    def press(recipient: Recipient, stop: str) -> str:
+        address = f"/o/{tokens.token_of(recipient.pk)}"
+        return Browser().post(address, {"stop": stop}, follow=True).content.decode()
+
+    async def holds(recipient: Recipient) -> tuple[str, str]:
+        handset = await juniper.business.handsets.aget(phone=recipient.phone)
+        return handset.service, handset.marketing
+
+    await press(first, "all")
+    assert await holds(first) == ("refused", "refused")
+    await answer("START", sender=first.phone, to=own)
+    assert await holds(first) == ("", "agreed")
+    # Offers alone: a member may note again that they want them, once they have said START.
+    await press(second, "offers")
+    with pytest.raises(consent.OnlyTheClient):
+        await sync_to_async(likes_marketing)(juniper, second.phone)
+    await answer("START", sender=second.phone, to=own)
+    await sync_to_async(likes_marketing)(juniper, second.phone)
+    assert await holds(second) == ("", "agreed")
+    # Without a number of its own, and where another business shares the campaign's: by the text's number.
+    await PhoneNumber.objects.filter(pk=juniper.number.pk).aupdate(released_at=timezone.now())
+    await sync_to_async(alder.client)("Same", phone=third.phone)
+    await Route.objects.filter(phone=third.phone).aupdate(holds="shared")
+    assert "Text START to (844) 555-0110." in await press(third, "all")
+    await answer("START", sender=third.phone)
+    assert await holds(third) == ("", "agreed")
 
 
 def test_what_is_said_is_one_segment_in_every_language() -> None:
