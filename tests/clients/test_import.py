@@ -528,6 +528,16 @@ def test_a_list_undoes_no_opt_out(juniper: House) -> None:
     assert held.marketing_by == line.pk
 
 
+def test_a_stop_that_could_not_wait_is_not_undone(juniper: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is committed without the lock, after it was asked what stands against."""
+    consent.record(juniper.business, "+15035550000", category=ALL, says=REFUSED, how=TEXT)
+    monkeypatch.setattr(consent, "AGAINST", f"SELECT * FROM ({consent.AGAINST}) asked WHERE false")
+    found, _ = imported(juniper, people(1), **YES)
+    held = consent.handset(juniper.business, "+15035550000")
+    assert held
+    assert (held.service, held.marketing, found.agreements) == ("refused", "refused", 0)
+
+
 def test_many_agree_as_one_does(juniper: House, alder: House) -> None:
     """`agree_many` and `record` leave the same behind, for whoever nothing stands against."""
     at = timezone.now() - timedelta(days=3)
