@@ -35,6 +35,8 @@ PART = 1024 * 1024
 BATCH = 500
 # Files that wait for somebody to say what their columns are.
 MOST_DRAFTS = 5
+# How often a batch is looked at while others add the same people.
+LOOKS = 5
 # Seconds between two nudges.
 NUDGE_EVERY = 1.0
 
@@ -260,17 +262,18 @@ def _under_way(business_id: uuid.UUID, import_id: uuid.UUID) -> Import | None:
 
 def _keep_all(found: Import, at: int, people: list[Person], say: bool) -> bool:
     """Keep a batch; a row that the database refuses is told apart from its neighbours, and refused alone."""
-    while True:
+    for _ in range(LOOKS):
         try:
             return _keep_batch(found, at, people, say)
         except _Again:
             continue
         except (DataError, IntegrityError):
-            if len(people) == 1:
-                return _keep_batch(found, at, [people[0].refuse(LOST)], say)
-            half = len(people) // 2
-            first = _keep_all(found, at, people[:half], say)
-            return first and _keep_all(found, at + half, people[half:], say)
+            break
+    if len(people) == 1:
+        return _keep_batch(found, at, [people[0].refuse(LOST)], say)
+    half = len(people) // 2
+    first = _keep_all(found, at, people[:half], say)
+    return first and _keep_all(found, at + half, people[half:], say)
 
 
 @transaction.atomic
