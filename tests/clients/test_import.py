@@ -405,6 +405,26 @@ def test_a_row_that_the_database_refuses_is_refused_alone(juniper: House) -> Non
     assert (found.reached, found.added, found.refused) == (3, 2, 1)
 
 
+def test_somebody_adds_one_of_them_meanwhile(juniper: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    who = importing._Batch._who
+    # What is added in the batch's own transaction goes when it is looked at again.
+    for times, outcome, words in ((2, "added", ""), (1_000, "refused", importing.LOST)):
+        looks: list[int] = []
+
+        def late(batch: Any, looks: list[int] = looks, times: int = times) -> Any:
+            found = who(batch)
+            looks.append(1)
+            if len(looks) <= times and found[1]:
+                juniper.client(phone="+15035550000")
+            return found
+
+        monkeypatch.setattr(importing._Batch, "_who", late)
+        _, rows = imported(juniper, people(1))
+        assert [(row.outcome, row.words) for row in rows] == [(outcome, words)]
+        assert len(looks) == min(times, importing.LOOKS) + 1
+        juniper.business.clients.all().delete()
+
+
 # ---- Who is who
 
 
