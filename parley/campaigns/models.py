@@ -123,10 +123,12 @@ class Campaign(BusinessOwned):
 
 
 class Foretelling(BusinessOwned):
-    """What a campaign would do if it began as somebody has just typed it; kept a day, saved or not. See `foretelling`."""
+    """What a campaign would do if it began as somebody has typed it, saved or not; kept a day. See `foretelling`."""
 
     key = models.CharField(max_length=32, help_text="A hash of all that it depends on.")
-    page = models.UUIDField(help_text="Of the questions of one open page only the last one is worth an answer.")
+    page = models.UUIDField(
+        help_text="Of the questions of one open page only the last one is worth an answer."
+    )
     asked = models.JSONField(help_text="The campaign’s words, audience and time.")
     asked_at = models.DateTimeField()
     told = models.JSONField(null=True, help_text="See `foretelling.Foretold`; null: not counted yet.")

@@ -26,11 +26,11 @@ NOBODY = "None of the people in this campaign may be texted. The list below says
 
 # The turns are given by a hash of the client's id, another for each campaign: an order that says nothing of them, and
 # nobody is always among the first few. Each hundred of turns holds as many of the second wording as its share says.
+PLACE = "(row_number() OVER (PARTITION BY why = '' ORDER BY uuid_hash_extended(id, %(seed)s), id))::int"
+VARIANT = "CASE WHEN place * %(share_b)s / 100 > (place - 1) * %(share_b)s / 100 THEN 'b' ELSE 'a' END"
 _WRITE = """
     WITH judged AS ({judged}), placed AS (
-        SELECT id, phone, why,
-               (row_number() OVER (PARTITION BY why = '' ORDER BY uuid_hash_extended(id, %(seed)s), id))::int AS place
-        FROM judged
+        SELECT id, phone, why, {place} AS place FROM judged
     ), written AS (
         INSERT INTO campaigns_recipient
             (business_id, campaign_id, client_id, phone, place, variant, state, code, opens_at, segments, tries)
