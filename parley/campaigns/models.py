@@ -228,6 +228,8 @@ class Recipient(models.Model):
             models.Index(
                 "campaign", "place", name="recipient_clicked", condition=Q(clicked_at__isnull=False)
             ),
+            # The Inbox’s list of those who talk to the business now.
+            models.Index("campaign", "place", name="recipient_talked", condition=Q(talked_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
