@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("businesses", "0009_pays_by"),
-        ("campaigns", "0002_followed"),
+        ("campaigns", "0003_talked"),
     ]
 
     operations = [
