@@ -13,6 +13,7 @@ from parley.alerts.wording import Unfit
 from parley.businesses.models import Business, Member
 from parley.campaigns import chart, figures
 from parley.campaigns.chart import Chart
+from parley.campaigns.fetchers import CLICKS_ARE
 from parley.campaigns.figures import Figures, Going
 from parley.campaigns.listing import Chip, chip_of
 from parley.campaigns.models import Campaign, Link
@@ -308,6 +309,10 @@ class Shown:
         """The links, and how many of those who got it opened each."""
         of = self.figures.n["delivered"]
         return [Opened(link, figures.percent(link.clicks, of)) for link in self.links]
+
+    @property
+    def about_links(self) -> str:
+        return CLICKS_ARE
 
     # ---- Where replies go
 

@@ -263,7 +263,8 @@ class _Maker:
         Recipient.objects.bulk_create(self.recipients)
         texts, nobodys = {message.pk: message for message in self.messages}, tokens.token_of(wording.SOMEBODY)
         for recipient in self.recipients:
-            if text := texts.get(recipient.message_id):
+            if recipient.message_id:
+                text = texts[recipient.message_id]
                 text.body = text.body.replace(nobodys, tokens.token_of(recipient.pk))
         Message.objects.bulk_create(self.messages)
         Conversation.objects.bulk_update(
