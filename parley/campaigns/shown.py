@@ -90,6 +90,11 @@ class Shown:
     def stops(self) -> bool:
         return self.may_change and self.campaign.going
 
+    @property
+    def repeats(self) -> bool:
+        """Is it over, so that another like it may be written?"""
+        return self.may_change and self.campaign.status in (Status.SENT, Status.STOPPED)
+
     # ---- The head
 
     @cached_property

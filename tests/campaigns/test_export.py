@@ -78,7 +78,7 @@ def test_hostile_names_stay_words(juniper: House, sent: Campaign) -> None:
     by_name = {row[0]: row for row in rows}
     assert by_name["'" + HOSTILE[0]][3:5] == [
         "Not sent",
-        "Have not agreed to offers. Ask them, and note it on their card.",
+        "Has not agreed to offers. Ask them, and note it on their card.",
     ]
     for kept in HOSTILE[6:]:
         assert by_name[kept][1:6] == [by_name[kept][1], "", "Delivered", "", "2026-11-24 10:00:00"]

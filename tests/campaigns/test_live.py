@@ -53,7 +53,7 @@ def test_it_goes_on_while_somebody_looks(visit: Visit, juniper: House, campaign:
     phone.get_by_role("link", name="Everybody in it").click()
     expect(phone.locator(".recipient-row")).to_have_count(20)
     phone.get_by_role("link", name="Not sent").click()
-    expect(phone.locator(".recipient-row").first).to_contain_text("Have not agreed to offers.")
+    expect(phone.locator(".recipient-row").first).to_contain_text("Has not agreed to offers.")
     assert_accessible(phone)
     assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
     phone.goto(f"/campaigns/{one.pk}")
