@@ -249,13 +249,13 @@ _PACE = """
 
 
 def foretell(campaign: Campaign) -> Foretold:
-    """Count it, in the caller's transaction; the campaign need not be saved. Writes nothing that lasts."""
+    """Count it; the campaign need not be saved. Writes nothing that lasts."""
     now = timezone.now()
     begins = max(campaign.send_at or now, now)
     told = Foretold(at=now.isoformat(), begins=begins.isoformat())
     judged, given = audience.judged(campaign)
     names = _details(campaign)
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '128MB'")
         cursor.execute("SET LOCAL statement_timeout = '60s'")
         statement = _MEANT.format(

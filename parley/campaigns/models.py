@@ -301,6 +301,14 @@ class Change(models.Model):
     link_id = models.UUIDField(null=True)
     at = models.DateTimeField(db_default=Now())
 
+    class Meta:
+        constraints = [
+            # Whoever opens a link again and again appends once until it is counted; then `Click` has it.
+            models.UniqueConstraint(
+                fields=["recipient_id", "link_id"], condition=Q(what="clicked"), name="click_waits_once"
+            )
+        ]
+
 
 class Count(models.Model):
     """How many of a campaign's recipients are so, by wording, and by reason where they failed or were skipped.

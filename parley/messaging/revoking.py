@@ -254,15 +254,24 @@ def record(
     says: Consent.Says,
     how: Consent.How,
     words: str = "",
+    our_number: str = "",
     member: Member | None = None,
     said_at: datetime | None = None,
 ) -> None:
-    """Write down what a client told a member, and take what may not leave any more out of the queue.
+    """Write down what a client told a member, or a page, and take what may not leave any more out of the queue.
 
     Once this has returned and is committed, no text for that client begins (R6). Raises consent.OnlyTheClient.
     """
     consent.record(
-        business, phone, category=category, says=says, how=how, words=words, member=member, said_at=said_at
+        business,
+        phone,
+        category=category,
+        says=says,
+        how=how,
+        words=words,
+        our_number=our_number,
+        member=member,
+        said_at=said_at,
     )
     given: dict[str, Any] = {"business": business.id, "phone": phone, **WORDS}
     with connection.cursor() as cursor:

@@ -177,7 +177,7 @@ def test_it_is_counted_once_and_by_nobody_else(
     assert answer.told
     assert answer.counting
     # What its page does not ask any more is not counted.
-    other = Foretelling.objects.get(told=None)
+    other = Foretelling.objects.get(told__isnull=True)
     one.wording = "Others again"
     foretelling.ask(one, page)
     tasks.foretell(str(juniper.business.pk), str(other.pk))
