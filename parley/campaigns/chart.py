@@ -21,8 +21,8 @@ from parley.campaigns.models import Campaign
 # Minutes are gathered so that a curve has no more points than this, and a row no more dots.
 MOST_POINTS, MOST_DOTS = 150, 150
 SHORTEST = timedelta(minutes=5)
-# What comes after the end is shown for as long again as the sending took, at least this; later replies are only told.
-AFTERWARDS = timedelta(minutes=30)
+# What comes after the end is shown for a third of what the sending took, at least this; what comes later is only told.
+AFTERWARDS = timedelta(minutes=5)
 
 # (distance of the marks on the time axis, in minutes)
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080)
@@ -73,7 +73,9 @@ def span_of(campaign: Campaign, now: datetime, ends_at: datetime | None) -> Span
     if campaign.ended_at is None:
         return Span.of(begins, max(now, ends_at or now), now)
     took = campaign.ended_at - begins
-    return Span.of(begins, min(campaign.ended_at + max(took, AFTERWARDS), max(now, campaign.ended_at)), now)
+    return Span.of(
+        begins, min(campaign.ended_at + max(took / 3, AFTERWARDS), max(now, campaign.ended_at)), now
+    )
 
 
 def counted(campaign: Campaign, span: Span) -> dict[str, list[tuple[int, int]]]:
@@ -135,9 +137,9 @@ class Dots:
     y: int
     dots: list[str]
     words: str
+    note: str
     words_x: int
     words_y: int
-    anchor: str
 
 
 @dataclass(slots=True)
@@ -238,18 +240,12 @@ def _rows(told: Told, frame: Frame, left: int) -> Iterable[Dots]:
         each = thinned(number)
         dots = _dots(told, what, each, left, frame)
         words = f"{number:,} {one if number == 1 else many}"
-        if each > 1:
-            words += f", a dot for {each}"
-        beside = frame.beside
-        yield Dots(
-            paint,
-            row_y,
-            dots,
-            words,
-            frame.right + 12 if beside else left,
-            row_y + 4 if beside else row_y - 10,
-            "start",
-        )
+        later = number - sum(n for _, n in told.minutes.get(what, ()))
+        notes = [f"a dot for {each}"] if each > 1 else []
+        if later > 0:
+            notes.append(f"{later:,} later")
+        x, y = (frame.right + 12, row_y + 4) if frame.beside else (left, row_y - 10)
+        yield Dots(paint, row_y, dots, words, ", ".join(notes), x, y)
 
 
 def _dots(told: Told, what: str, each: int, left: int, frame: Frame) -> list[str]:

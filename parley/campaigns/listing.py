@@ -98,7 +98,7 @@ def page(reader: Member, after: str = "", rows: int = PAGE) -> Page:
         at, id = last
         # Written so that the index is entered at its place and read from there.
         found = found.filter(Q(changed_at__lte=at) & (Q(changed_at__lt=at) | Q(id__lt=id)))
-    campaigns = list(found.defer("wording", "wording_b", "preview", "audience")[: size + 1])
+    campaigns = list(found.defer("wording", "wording_b", "audience")[: size + 1])
     of_each = figures.of_each(campaigns[:size])
     shown = [Row(campaign, of_each.get(campaign.pk, Figures(())), reader) for campaign in campaigns[:size]]
     return Page(shown, shown[-1].key if len(campaigns) > size else "")

@@ -123,10 +123,10 @@ class Shown:
         if campaign.status == Status.PAUSED:
             return f"{_nobody(left)} had nothing yet."
         if campaign.status == Status.STOPPED:
-            ended = f"Stopped {self._at(campaign.ended_at)}." if campaign.ended_at else "Stopped."
+            ended = f"Stopped {self._ended}."
             return f"{ended} {_nobody(left)} got nothing any more." if left else ended
         if campaign.status == Status.SENT:
-            return f"Done {self._at(campaign.ended_at)}." if campaign.ended_at else "Done."
+            return f"Done {self._ended}."
         if campaign.phase == Phase.CANARY:
             return f"The first {campaign.first_few:,} go out, and the rest once those have arrived."
         if campaign.phase == Phase.WATCHING:
@@ -146,6 +146,14 @@ class Shown:
         if self.figures.n["waiting"] <= going.later and not self.figures.n["queued"]:
             return morning or "All are out. Waiting to hear how the last arrived."
         return " ".join(said for said in (f"{going.to_go}." if going.to_go else "", morning) if said)
+
+    @property
+    def _ended(self) -> str:
+        """The day is said once, if it is that of the beginning."""
+        zone, began, ended = self.business.zone, self.campaign.started_at, self.campaign.ended_at or self.now
+        if began and began.astimezone(zone).date() == ended.astimezone(zone).date():
+            return f"at {clock(ended, zone)}"
+        return self._at(ended)
 
     def _clock(self, at: datetime) -> str:
         local, today = at.astimezone(self.business.zone), self.now.astimezone(self.business.zone).date()
@@ -192,7 +200,7 @@ class Shown:
         if not self.figures.n["replied"]:
             return f"Nobody{self._so_far}"
         talked = self.figures.n["talked"]
-        return f"{talked:,} now talking to you" if talked else "None has texted you since"
+        return f"{talked:,} now talking to you" if talked else "Told your number" if self.own_number else ""
 
     @property
     def failed(self) -> str:
@@ -205,7 +213,7 @@ class Shown:
     @property
     def clicked(self) -> str:
         percent = figures.percent(self.figures.n["clicked"], self.figures.n["delivered"])
-        return f"Nobody{self._so_far}" if not percent else f"{percent}% of those who got it"
+        return f"{percent}%{self._so_far}" if percent else f"Nobody{self._so_far}"
 
     @cached_property
     def charts(self) -> list[tuple[str, Chart]]:
@@ -237,7 +245,7 @@ class Shown:
         if self.campaign.share_b and self.campaign.wording_b:
             sources["b"] = self.campaign.wording_b
         words = Words(self.business, self.campaign, self.links)
-        reader = Client(business=self.business, first_name="Maya", last_name="Brooks", phone="+15035550118")
+        reader = Client(business=self.business, first_name="Maya", last_name="Brooks", language="")
         made = []
         for variant, source in sources.items():
             try:

@@ -14,6 +14,7 @@ from parley.campaigns.models import Change
 from parley.messaging import receiving
 
 AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
+SOON_OR_NEVER = RetryStrategy(max_attempts=3, exponential_wait=2)
 
 
 @app.task(name=receiving.MARKETING_ANSWERED, queue="texts", retry=AGAIN)
@@ -27,7 +28,7 @@ def marketing_answered(business_id: str, phone: str, at: str) -> None:
     )
 
 
-@app.task(queue="campaigns", retry=AGAIN)
+@app.task(queue="campaigns", retry=SOON_OR_NEVER)
 def foretell(business_id: str, id: str) -> None:
     """Count what an open page has asked of a campaign."""
     business = Business.objects.select_related("plan").get(pk=uuid.UUID(business_id))

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0002_followed'),
+        ('campaigns', '0004_foretelling'),
     ]
 
     operations = [
