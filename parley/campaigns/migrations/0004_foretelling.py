@@ -8,7 +8,6 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("businesses", "0009_pays_by"),
-        ("campaigns", "0003_click_waits_once"),
         ("campaigns", "0003_talked"),
     ]
 
