@@ -284,7 +284,7 @@ EDITED = (
 
 def _of(campaign: Campaign | None, business: Business) -> dict[str, Any]:
     """What the form shows of a campaign; of none, what a new one begins with."""
-    campaign = campaign or Campaign(business=business)
+    campaign = campaign or Campaign(business=business, wording_b="")
     asked = Audience.of(campaign.audience)
     at = campaign.send_at.astimezone(business.zone) if campaign.send_at else None
     soon = timezone.now().astimezone(business.zone) + timedelta(days=1)

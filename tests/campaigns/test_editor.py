@@ -86,6 +86,7 @@ def test_a_draft_is_kept_once_something_is_saved(juniper: House, nora: Browser) 
         "Save draft",
     ):
         assert words in said, words
+    assert "object at" not in page.content.decode()
     assert not Campaign.objects.exists()
     id = str(uuid.uuid4())
     new = posted(id=id, wording="Hi {{ client.first_name", begins="at", date="")
