@@ -395,6 +395,10 @@ class Reason:
     helps: str
     people: list[Client]
 
+    @property
+    def others(self) -> int:
+        return self.number - len(self.people)
+
 
 def _foretold(business: Business, answer: foretelling.Answer) -> dict[str, Any]:
     """What the page says of what would happen."""

@@ -12,7 +12,7 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -41,6 +41,7 @@ MOST_PLACES = 60_000
 SHOWN_OF_EACH = 3
 # No course is followed further.
 FARTHEST = timedelta(days=60)
+FAR = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -61,6 +62,8 @@ class Foretold:
     texts: int = 0
     about: bool = False
     """`texts` is worked out from some of the people."""
+    worded: bool = True
+    """Its words can be sent; if not, nothing is said of texts."""
     first_few: int = 0
     number: bool = True
     """Is there a number to send from?"""
@@ -246,13 +249,13 @@ _PACE = """
 
 
 def foretell(campaign: Campaign) -> Foretold:
-    """Count it, in the caller's transaction; the campaign need not be saved. Writes nothing that lasts."""
+    """Count it; the campaign need not be saved. Writes nothing that lasts."""
     now = timezone.now()
     begins = max(campaign.send_at or now, now)
     told = Foretold(at=now.isoformat(), begins=begins.isoformat())
     judged, given = audience.judged(campaign)
     names = _details(campaign)
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '128MB'")
         cursor.execute("SET LOCAL statement_timeout = '60s'")
         statement = _MEANT.format(
@@ -307,6 +310,10 @@ def next_recipient(people: int = 1) -> int:
 
 
 def _count_texts(cursor: Any, told: Foretold, campaign: Campaign) -> None:
+    sources = [campaign.wording, *([campaign.wording_b] if campaign.share_b else [])]
+    told.worded = not any(wording.problems(source) for source in sources)
+    if not told.worded:
+        return
     cursor.execute(_WORDS, {"most": MOST_WORDS + 1})
     groups = cursor.fetchall()
     if len(groups) > MOST_WORDS:
@@ -342,8 +349,8 @@ class Group:
 
     place: quiet_hours.Place
     people: float = 0
-    opens: datetime = datetime.max
-    closes: datetime = datetime.max
+    opens: datetime = FAR
+    closes: datetime = FAR
 
     def look(self, at: datetime) -> None:
         """Their window at `at`, or the next. Raises quiet_hours.NoWindow."""

@@ -34,7 +34,7 @@ IMPORTS_OFFERED = 20
 
 WHO = (
     ("everyone", "Everyone who agreed to offers"),
-    ("some", "People who are so…"),
+    ("some", "People by tag, status or last visit"),
     ("picked", "People you pick"),
     ("import", "People of an import"),
 )
@@ -44,7 +44,7 @@ VISITED = (
     ("not_within", "Longer ago than the last"),
     ("never", "Never"),
 )
-AGREED = (("", "Whether they agreed or not"), ("agreed", "Agreed"), ("not_agreed", "Not agreed"))
+AGREED = (("", "Agreed or not"), ("agreed", "Agreed"), ("not_agreed", "Not agreed"))
 
 # Written where it is asked, for whoever wonders why a campaign takes a night.
 HOURS = "Nobody is texted outside 8 AM to 9 PM where they are (in some states less)."
@@ -181,9 +181,9 @@ class CampaignForm(forms.Form):
             self._check_time(given)
         elif self.campaign and self.campaign.status == Campaign.Status.SCHEDULED:
             self.add_error("begins", "It waits for its time. Make it a draft again to send it now.")
-        if given.get("who") == "some" and given.get("visited") in ("within", "not_within"):
-            if not given.get("days") and "days" not in self.errors:
-                self.add_error("days", "Enter how many days.")
+        counts_days = given.get("who") == "some" and given.get("visited") in ("within", "not_within")
+        if counts_days and not given.get("days") and "days" not in self.errors:
+            self.add_error("days", "Enter how many days.")
         if self.whole:
             self._check_whole(given)
         return given
@@ -284,7 +284,7 @@ EDITED = (
 
 def _of(campaign: Campaign | None, business: Business) -> dict[str, Any]:
     """What the form shows of a campaign; of none, what a new one begins with."""
-    campaign = campaign or Campaign(business=business)
+    campaign = campaign or Campaign(business=business, wording_b="")
     asked = Audience.of(campaign.audience)
     at = campaign.send_at.astimezone(business.zone) if campaign.send_at else None
     soon = timezone.now().astimezone(business.zone) + timedelta(days=1)

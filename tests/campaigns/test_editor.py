@@ -86,6 +86,7 @@ def test_a_draft_is_kept_once_something_is_saved(juniper: House, nora: Browser) 
         "Save draft",
     ):
         assert words in said, words
+    assert "object at" not in page.content.decode()
     assert not Campaign.objects.exists()
     id = str(uuid.uuid4())
     new = posted(id=id, wording="Hi {{ client.first_name", begins="at", date="")
@@ -263,7 +264,8 @@ def test_people_are_picked_and_looked_for(juniper: House, alder: House, nora: Br
     found = nora.post(
         "/campaigns/picked", typed | {"pick_q": "leo"}, **HTMX, HTTP_HX_TARGET="div#picked-found"
     )
-    assert "Leo Park" in text_of(found) and "Maya" not in text_of(found)
+    assert "Leo Park" in text_of(found)
+    assert "Maya" not in text_of(found)
     picked = nora.post("/campaigns/picked", typed | {"add": str(leo.pk)}, **HTMX)
     assert f'value="{maya.pk},{leo.pk}"' in picked.content.decode()
     assert "1 picked" in text_of(nora.post("/campaigns/picked", typed | {"add": str(theirs.pk)}, **HTMX))
@@ -300,7 +302,7 @@ def test_what_is_typed_is_shown_counted_and_tried_out(juniper: House, nora: Brow
     ):
         assert words in said, words
     # A test asks for one's own mobile once; both wordings come.
-    assert "Enter a" in text_of(nora.post("/campaigns/test", typed | {"my_mobile": "12"}, **HTMX)) or True
+    assert "problem" in nora.post("/campaigns/test", typed | {"my_mobile": "12"}, **HTMX).content.decode()
     said = text_of(nora.post("/campaigns/test", typed | {"my_mobile": "503 555 0171"}, **HTMX))
     assert said.count("Text sent to (503) 555-0171.") == 2, said
     assert Member.objects.get(pk=juniper.owner.pk).phone == "+15035550171"
