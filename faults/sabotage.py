@@ -655,8 +655,8 @@ GUARDS: Sequence[Guard] = [
     Guard(
         "what is canceled by an opt-out is not paid for",
         REVOKING,
-        'await cursor.execute(ledger.REFUND, {"messages": gone})',
-        "pass",
+        '            await cursor.execute(ledger.REFUND, {"messages": gone})',
+        "            pass",
         "tests/messaging/test_revoking.py::test_a_stop_is_a_line_of_the_ledger_and_empties_the_queue",
     ),
     Guard(

@@ -118,17 +118,23 @@ def _one(id: uuid.UUID, of: int) -> bool:
             cursor.execute(TRY_LOCK, [LOCK, id])
             if not cursor.fetchone()[0]:
                 return False
-        campaign = Campaign.objects.select_related("business__plan").get(pk=id)
-        if campaign.status == Status.PREPARING:
+        campaign = Campaign.objects.select_related("business__plan").filter(pk=id).first()
+        if campaign is not None and campaign.status == Status.PREPARING:
             return preparing.prepare(campaign)
-        if campaign.status in (Status.PAUSED, Status.STOPPED):
+        # Held until the block is in: whoever pauses it waits for that, and then takes it back.
+        held = Campaign.objects.select_for_update(of=("self",), no_key=True).select_related("business__plan")
+        campaign = held.filter(pk=id).first()
+        if campaign is not None and campaign.status in (Status.PAUSED, Status.STOPPED):
             control.withdraw(campaign)
+        if campaign is None or campaign.status != Status.SENDING:
             return False
-        return _go_on(id, of)
+        return _go_on(campaign, of)
 
 
 def _give_up(id: uuid.UUID) -> None:
-    campaign = Campaign.objects.get(pk=id)
+    campaign = Campaign.objects.filter(pk=id).first()
+    if campaign is None:
+        return
     if campaign.status == Status.PREPARING:
         Campaign.objects.filter(pk=id, status=Status.PREPARING).update(
             status=Status.DRAFT, reason=FAILED, changed_at=timezone.now()
@@ -140,12 +146,7 @@ def _give_up(id: uuid.UUID) -> None:
             return
 
 
-def _go_on(id: uuid.UUID, of: int) -> bool:
-    # Held until the block is in: whoever pauses it waits for that, and then takes it back.
-    held = Campaign.objects.select_for_update(of=("self",), no_key=True).select_related("business__plan")
-    campaign = held.filter(pk=id, status=Status.SENDING).first()
-    if campaign is None:
-        return False
+def _go_on(campaign: Campaign, of: int) -> bool:
     business = campaign.business
     if why := control.why_not_begin(business):
         control.pause(campaign, why, braked=True)
@@ -320,9 +321,12 @@ class Block:
                 control.pause(self.campaign, why, braked=True)
                 return None
             self.texts = dict(list(self.texts.items())[:fits])
-            return send_many(
-                self.business, Message.Kind.MARKETING, [text for _, text, _ in self.texts.values()]
-            )
+            texts = [text for _, text, _ in self.texts.values()]
+            try:
+                return send_many(self.business, Message.Kind.MARKETING, texts, all_paid=True)
+            except ledger.NoTexts:
+                # Somebody else of the business has paid with them meanwhile: so it is looked anew.
+                continue
         return {}
 
     def _record(self, recipients: Sequence[Recipient], became: Any, tally: Tally, now: datetime) -> None:
