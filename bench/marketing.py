@@ -110,13 +110,20 @@ def numbers(*paces: float) -> list[Any]:
     ]
 
 
-def a_campaign(house: Any, wording: str = "Hi {{client.first_name}}, color week is Dec 1 to 6.", **more: Any) -> Any:
+def a_campaign(
+    house: Any, wording: str = "Hi {{client.first_name}}, color week is Dec 1 to 6.", **more: Any
+) -> Any:
     """A draft to everyone, without a canary unless it is asked for."""
     from django.utils import timezone
 
     from parley.campaigns.models import Campaign
 
-    values = {"name": "Color week", "changed_at": timezone.now(), "canary": False, "audience": {"who": "everyone"}}
+    values = {
+        "name": "Color week",
+        "changed_at": timezone.now(),
+        "canary": False,
+        "audience": {"who": "everyone"},
+    }
     return Campaign.objects.create(business=house.business, wording=wording, **(values | more))
 
 

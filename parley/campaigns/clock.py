@@ -20,6 +20,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from parley.alerts.wording import Unfit
+from parley.businesses import planned
 from parley.businesses.models import Business
 from parley.campaigns import brake, control, counting, preparing, wording
 from parley.campaigns.counting import Tally
@@ -281,6 +282,7 @@ class Block:
         clients = {client.pk: client for client in asked.defer("search")}
         numbers = [client.phone for client in clients.values() if client.phone]
         handsets = {one.phone: one for one in business.handsets.filter(phone__in=numbers)}
+        rested = self._texted_lately(numbers)
         for recipient in recipients:
             client = clients.get(recipient.client_id)
             # Their card has another number now: nobody said that this one may be texted.
@@ -289,6 +291,9 @@ class Block:
                 continue
             if why := why_not(client, handsets.get(client.phone)):
                 self.skipped[recipient.pk] = why
+                continue
+            if client.phone in rested:
+                self.skipped[recipient.pk] = "recently"
                 continue
             try:
                 window = quiet_hours.next_window(now + ROOM_TO_ARRIVE, place_of(client))
@@ -306,6 +311,18 @@ class Block:
             key = uuid.uuid5(self.campaign.pk, f"{recipient.pk}:{recipient.tries}")
             text = Automatic(client, self.campaign.name, body, key)
             self.texts[key] = recipient, text, segments.count(body).segments
+
+    def _texted_lately(self, phones: Sequence[str]) -> set[str]:
+        """Who of these had another campaign's text in the days that this one spares them: since it was prepared, too."""
+        if not self.campaign.rest_days:
+            return set()
+        given = {
+            "business": self.campaign.business_id,
+            "campaign": self.campaign.pk,
+            "rest_days": self.campaign.rest_days,
+            "phones": columns.texts(phones),
+        }
+        return {phone for (phone,) in planned.rows(TEXTED_LATELY, given)}
 
     def _send(self) -> Any:
         """What became of each text; None if the business has too few texts left, and the campaign is paused."""
@@ -371,6 +388,11 @@ class Block:
             self.campaign.save(update_fields=["queued"])
 
 
+TEXTED_LATELY = """
+    SELECT phone FROM campaigns_recipient
+    WHERE business_id = %(business)s AND phone = ANY(%(phones)s::text[]) AND phone <> '' AND campaign_id <> %(campaign)s
+      AND queued_at > now() - %(rest_days)s * interval '1 day' AND state <> 'skipped'
+"""
 RECORD = """
     UPDATE campaigns_recipient r
     SET state = t.state, code = t.code, opens_at = t.opens_at, message_id = t.message_id, segments = t.segments,
