@@ -41,6 +41,8 @@ def together(*acts: Callable[[], object]) -> None:
 
     def run(act: Callable[[], object]) -> None:
         try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '10s'")
             ready.wait()
             act()
         except BaseException as error:
