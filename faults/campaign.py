@@ -3,9 +3,10 @@
     python faults/campaign.py [--texts 20000] [--stops 300] [--by-page 100] [--pauses 20] [--workers 2] [--seed 1]
 
 Real `parley web` and sandbox on a database of their own. Of `texts` clients one in nine may not be texted, each for
-another reason. Every 0.4 to 1.5 s a `parley jobs` gets SIGKILL, and a `parley texts` too, and others take their places; the carrier's answers are bad and its receipts lost, doubled and late; `stops` clients text STOP (signed
-webhooks, so that no network obeys for Parley), `by-page` opt out of offers on their card; and a member pauses the
-campaign and lets it go on. Whatever the brake stops goes on, too. Judged by the sandbox's truth log when all is still.
+another reason. Every 0.4 to 1.5 s a `parley jobs` gets SIGKILL, and a `parley texts` too, and others take their places;
+the carrier's answers are bad and its receipts lost, doubled and late; `stops` clients text STOP (signed webhooks, so
+that no network obeys for Parley), `by-page` opt out of offers by way of a member; and a member pauses the campaign and
+lets it go on. Whatever the brake stops goes on, too. Judged by the sandbox's truth log when all is still.
 
 `lost`      who should have got it, did not, and is not shown as failed
 `let_in`    texts to whoever had not agreed, or that began after the STOP had its 200 or the card was saved

@@ -49,6 +49,7 @@ RUNS = (
     Run("faults/receipts.py", {"sequences": 10_000}),
     Run("bench/quota_race.py", {"rounds": 100}, seeded=False),
     Run("bench/neighbours.py", {"texts": 100_000}, seeded=False),
+    Run("bench/neighbours.py", {"texts": 100_000}, seeded=False, words=("--campaign",)),
     Run("bench/nodes.py", {"texts": 400}, words=("--only=faults", "--nodes=2,4", "--faults=5")),
     Run("faults/sabotage.py", seeded=False),
 )
