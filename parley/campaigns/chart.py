@@ -230,8 +230,8 @@ def _place_label(chart: Chart, frame: Frame, now_x: float, now_y: float) -> None
     else:
         chart.label_anchor = "end"
         chart.label_x = _n(now_x - 10)
-        # Under the curve near its end, or above it where it lies on the ground.
-        chart.label_y = _n(now_y + 22 if now_y < BOTTOM - 30 else now_y - 14)
+        # Above the end of a curve that rises to it; under it where what the goal says is too near.
+        chart.label_y = _n(now_y - 12 if now_y > TOP + 28 else now_y + 22)
 
 
 def _rows(told: Told, frame: Frame, left: int) -> Iterable[Dots]:

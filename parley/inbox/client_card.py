@@ -55,6 +55,8 @@ class Entry:
             return "alert"
         if self.message.channel == Message.Channel.EMAIL:
             return "mail"
+        if self.message.kind == Message.Kind.MARKETING:
+            return "megaphone"
         return "bolt" if self.automatic else "bubble" if self.message.inbound else "bubble-text"
 
     @property
@@ -104,7 +106,9 @@ class Entry:
         if self.message.inbound:
             return ""
         state = self.message.get_state_display()
-        if self.automatic:
+        if self.message.kind == Message.Kind.MARKETING:
+            state = f"Campaign, {state.lower()}"
+        elif self.automatic:
             state = f"Automatic {'email' if self.message.channel == Message.Channel.EMAIL else 'text'}, {state.lower()}"
         return f"{state}. {self.message.reason}" if self.message.reason else state
 

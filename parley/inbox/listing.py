@@ -100,7 +100,7 @@ def row_of(conversation: Conversation, member: Member, part: str = "") -> Row:
     elif message.state == Message.State.UNCONFIRMED:
         row.icon, row.tone, row.words = "alert", "pending", "May not have arrived"
     elif message.kind != Message.Kind.DIRECT:
-        row.icon = "bolt"
+        row.icon = "megaphone" if message.kind == Message.Kind.MARKETING else "bolt"
         row.words = f"{message.title or 'Automatic message'}, {message.get_state_display().lower()}"
     else:
         who = (

@@ -257,7 +257,7 @@ class Thread:
             words = f"Email {lower}"
             lower = f"email {lower}"
         if message.kind != Message.Kind.DIRECT:
-            return f"Automatic, {lower}"
+            return f"{'Campaign' if message.kind == Message.Kind.MARKETING else 'Automatic'}, {lower}"
         if message.author is None or message.author == self.member:
             return words
         return f"{message.author.first_name}, {lower}"
