@@ -25,7 +25,7 @@ SHORTEST = timedelta(minutes=5)
 AFTERWARDS = timedelta(minutes=5)
 
 # (distance of the marks on the time axis, in minutes)
-STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080)
+STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080, 20160)
 
 ROWS = (
     ("replied", "var(--email-ink)", "reply", "replies"),

@@ -55,7 +55,7 @@ class Row:
         """One line under the name."""
         campaign, figures = self.campaign, self.figures
         if campaign.status == Status.DRAFT:
-            return f"Edited{self._by} {in_sentence(campaign.changed_at, self.reader.business.zone)}"
+            return f"Edited{self._by} {_edited(campaign.changed_at, self.reader.business)}"
         if campaign.status == Status.SCHEDULED:
             return "Waits for its time"
         if campaign.status == Status.PREPARING:
@@ -130,6 +130,14 @@ def chip_of(campaign: Campaign, business: Business) -> Chip:
     if campaign.status == Status.PAUSED and campaign.braked:
         return Chip("alert", "Paused", "danger")
     return _CHIPS[campaign.status]
+
+
+def _edited(at: datetime, business: Business) -> str:
+    """At 9:46 AM, yesterday, on Tue, on Nov 12."""
+    said = in_sentence(at, business.zone)
+    if ":" in said:
+        return f"at {clock(at, business.zone)}"
+    return said if said == "yesterday" else f"on {said}"
 
 
 def _planned(at: datetime, business: Business) -> str:

@@ -44,6 +44,8 @@ _EMPTY = {
     "clicked": ("Nobody has opened a link", "Parley counts each person once."),
     "opted_out": ("Nobody has opted out", "Whoever does gets no more campaigns."),
 }
+# Where `WHY_NOT` speaks of many.
+_OF_ONE = {"no_consent": "Has not agreed to offers"}
 # The signs are those of the conversation's receipts.
 _SIGNS = {
     State.WAITING: ("clock", ""),
@@ -172,6 +174,7 @@ def said(one: Recipient, reasons: Mapping[Any, str]) -> str:
     """Why it did not arrive, or was not sent, and what helps, in words; empty where all is well."""
     if one.state == State.SKIPPED:
         words, helps = WHY_NOT.get(one.code, WHY_NOT["not_sent"])
+        words = _OF_ONE.get(one.code, words)
         if reason := reasons.get(one.message_id):
             words, helps = reason.rstrip("."), ""
     elif one.state == State.FAILED:

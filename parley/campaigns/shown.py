@@ -13,6 +13,7 @@ from parley.alerts.wording import Unfit
 from parley.businesses.models import Business, Member
 from parley.campaigns import chart, figures
 from parley.campaigns.chart import Chart
+from parley.campaigns.fetchers import CLICKS_ARE
 from parley.campaigns.figures import Figures, Going
 from parley.campaigns.listing import Chip, chip_of
 from parley.campaigns.models import Campaign, Link
@@ -88,6 +89,11 @@ class Shown:
     @property
     def stops(self) -> bool:
         return self.may_change and self.campaign.going
+
+    @property
+    def repeats(self) -> bool:
+        """Is it over, so that another like it may be written?"""
+        return self.may_change and self.campaign.status in (Status.SENT, Status.STOPPED)
 
     # ---- The head
 
@@ -308,6 +314,10 @@ class Shown:
         """The links, and how many of those who got it opened each."""
         of = self.figures.n["delivered"]
         return [Opened(link, figures.percent(link.clicks, of)) for link in self.links]
+
+    @property
+    def about_links(self) -> str:
+        return CLICKS_ARE
 
     # ---- Where replies go
 

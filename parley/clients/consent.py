@@ -96,10 +96,16 @@ HOLD_BACK_MANY = f"""
 AGAINST = """
     SELECT given.phone, coalesce(h.service, ''), coalesce(h.marketing, ''), coalesce(last.says = 'refused', false)
     FROM unnest(%(phones)s::text[]) given (phone)
-    LEFT JOIN clients_handset h ON h.business_id = %(business)s AND h.phone = given.phone
+    -- Number by number, whatever the planner believes of a ledger that grows while it is asked.
     LEFT JOIN LATERAL (
-        SELECT c.says FROM clients_consent c
-        WHERE c.business_id = %(business)s AND c.phone = given.phone AND c.how <> ALL(%(by_team)s::text[])
+        SELECT service, marketing FROM clients_handset
+        WHERE business_id = %(business)s AND phone = given.phone LIMIT 1
+    ) h ON true
+    LEFT JOIN LATERAL (
+        SELECT c.says FROM (
+            SELECT * FROM clients_consent WHERE business_id = %(business)s AND phone = given.phone OFFSET 0
+        ) c
+        WHERE c.how <> ALL(%(by_team)s::text[])
           AND ((c.says = 'refused' AND c.category IN ('marketing', 'all'))
                OR (c.says = 'agreed' AND c.how = 'text'))
         ORDER BY c.id DESC LIMIT 1

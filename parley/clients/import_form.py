@@ -24,7 +24,7 @@ HOWS = [
 ]
 KNOWN_WORDS = {
     Known.FILL: "What a card says already stays.",
-    Known.LEAVE: "New people only.",
+    Known.LEAVE: "Only new people are added. That they agreed is recorded for all, if you say so below.",
     Known.OVERWRITE: "What the file says counts. An empty cell changes nothing, and tags are only added.",
 }
 

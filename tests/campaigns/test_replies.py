@@ -182,7 +182,7 @@ async def test_a_yes_to_an_offer_confirms_no_appointment(answer: Answer, sent: A
 
 
 async def test_how_a_business_is_reached(answer: Answer, sent: Any, juniper: House) -> None:
-    await sent(6)
+    await sent(7)
 
     @sync_to_async
     def change(**to: Any) -> None:
@@ -216,6 +216,9 @@ async def test_how_a_business_is_reached(answer: Answer, sent: Any, juniper: Hou
     ):
         await change(**to)
         assert await answer("Hello?", sender=f"+150355500{place:02}") == [said]
+    # What the business's own number is answered where nobody reads it is no answer to the offer.
+    assert await answer("Hello?", sender="+15035550006", to=juniper.number.number)
+    assert await counted("replied") == 6
 
 
 async def test_of_two_that_share_the_number_the_last_that_texted_answers(

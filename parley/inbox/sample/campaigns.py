@@ -104,6 +104,11 @@ NOW = "Holiday color week"
 NOW_WORDS = "Holiday color week is Dec 1 to 6, with a free gloss. Book: https://juniperhair.example/h"
 # Of those who may be texted so many per cent have had it already, at the number's pace.
 HAD_IT = 65
+# Who replied, was told Juniper's number, and texted it: what they wrote, and what Jules wrote back.
+TALKS = (
+    ("Hi, I got your text about color week. Is Thursday at 4 free?", "It is! You’re down for Thursday at 4."),
+    ("Does the gloss come with highlights too?", "It does, all week. Shall I book you in?"),
+)
 # A shared number sends marketing from when the day begins until it ends there.
 FROM, UNTIL = time(8, 30), time(20, 15)
 
@@ -227,6 +232,35 @@ class _Maker:
         )
         self._people(campaign, begins, seconds, HAD_IT)
         self._they_did(campaign, 11, 2, 17)
+        replied = [one for one in self.recipients if one.campaign_id == campaign.pk and one.replied_at]
+        for one, talk in zip(replied, TALKS, strict=False):
+            self._talks(campaign, one, talk)
+
+    def _talks(self, campaign: Campaign, one: Recipient, talk: tuple[str, str]) -> None:
+        """They text Juniper's own number, and have an answer."""
+        assert one.replied_at
+        conversation, own = self.conversations[one.client_id], self.business.numbers.get(number=people.NUMBER)
+        at = one.replied_at
+        for who, words in zip((None, self.members.get("jules")), talk, strict=True):
+            at = min(at + timedelta(seconds=self.chance.uniform(40, 100)), timezone.now())
+            message = Message(
+                business=self.business,
+                conversation=conversation,
+                direction=Message.Direction.OUT if who else Message.Direction.IN,
+                author=who,
+                body=words,
+                state=Message.State.DELIVERED if who else Message.State.RECEIVED,
+                number=own,
+                their_address=one.phone,
+                segments=segments.count(words).segments,
+                at=at,
+                changed_at=at,
+            )
+            self.messages.append(message)
+            conversation.last_message, conversation.last_at, conversation.closed_at = message, at, None
+            if one.talked_at is None:
+                one.talked_at = at
+                self.tally.became(self._of(campaign), "a", "talked", at)
 
     def _began(self) -> tuple[datetime, int]:
         """When, so that those who have had it had it by now, in the hours in which people may be texted."""
@@ -263,7 +297,8 @@ class _Maker:
         Recipient.objects.bulk_create(self.recipients)
         texts, nobodys = {message.pk: message for message in self.messages}, tokens.token_of(wording.SOMEBODY)
         for recipient in self.recipients:
-            if text := texts.get(recipient.message_id):
+            if recipient.message_id:
+                text = texts[recipient.message_id]
                 text.body = text.body.replace(nobodys, tokens.token_of(recipient.pk))
         Message.objects.bulk_create(self.messages)
         Conversation.objects.bulk_update(

@@ -326,9 +326,10 @@ def set_up_world(url: str, business: Business) -> None:
             "at": message.at.isoformat(),
             "status": "received" if message.inbound else "delivered",
         }
-        for message in business.messages.filter(channel="sms", state__in=["received", "delivered"]).order_by(
-            "at"
-        )
+        for message in business.messages.filter(channel="sms", state__in=["received", "delivered"])
+        # Campaigns leave from another number, and would fill the list of handsets.
+        .exclude(kind=Message.Kind.MARKETING)
+        .order_by("at")
     ]
     owners = {number: business.name}
     owners |= dict.fromkeys(PhoneNumber.objects.filter(business=None, released_at=None), "Parley, shared")

@@ -175,12 +175,6 @@ def bounded(count: int) -> str:
 
 
 @register.filter
-def grouped(number: int) -> str:
-    """12,480"""
-    return f"{number:,}"
-
-
-@register.filter
 def control(field: BoundField) -> SafeString:
     """The field's control, dressed as the design's."""
     dress = "tick" if isinstance(field.field.widget, CheckboxInput) else "input"

@@ -17,6 +17,9 @@ function refresh() {
   }, Math.max(0, last + OFTEN - Date.now()));
 }
 
+/* Of many filters the one that is shown may lie beyond a phone's edge. */
+document.querySelector(".campaign-filters [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 /* A text that came in is nothing of a campaign's: what is counted names no conversation. */
 document.addEventListener("parley:change", (e) => { if (!e.detail.conversations.length) refresh(); });
 for (const done of ["parley:done", "parley:changed"]) document.addEventListener(done, () => { last = 0; refresh(); });

@@ -9,13 +9,16 @@ function tooLarge() {
   const size = file.files[0]?.size ?? 0, most = Number(file.dataset.most), mb = (bytes) => Math.round(bytes / 1024 / 1024);
   if (size <= most) return false;
   problem.querySelector("span").textContent = `This file has ${mb(size)} MB. The most is ${mb(most)} MB: split it, and import one part after the other.`;
-  problem.hidden = false;
-  file.setAttribute("aria-invalid", "true");
+  say(true);
   return true;
 }
+function say(wrong) {
+  problem.hidden = !wrong;
+  problem.classList.toggle("problem", wrong);
+  file.setAttribute("aria-invalid", wrong);
+}
 file?.addEventListener("change", () => {
-  problem.hidden = true;
-  file.removeAttribute("aria-invalid");
+  say(false);
   tooLarge();
 });
 file?.form.addEventListener("submit", (e) => tooLarge() && e.preventDefault());
