@@ -15,7 +15,7 @@ import sys
 import time
 from typing import Any
 
-from bench.ground import cpu_seconds, family, ground, machine
+from bench.ground import cpu_seconds, ground, machine
 
 CLIENTS = 1_000_000
 WORDS = {
@@ -90,10 +90,7 @@ def run(clients: int) -> dict[str, Any]:
         }
         if name == "first_name":
             assert preparing.prepare(campaign)
-            counted = {
-                code: number
-                for code, number in _counts(Count.objects.filter(campaign=campaign, what="skipped"))
-            }
+            counted = dict(_counts(Count.objects.filter(campaign=campaign, what="skipped")))
             assert (campaign.fit, counted) == (told.fit, told.unfit), (campaign.fit, counted, told)
     figures["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return figures

@@ -31,6 +31,7 @@ from parley.clients.models import Client
 from parley.messaging.sending import as_sent
 from parley.quota import ledger
 from parley.sms import segments
+from parley.sms.addresses import zone_name
 from parley.sms.numbers import BadNumber, Country, parse
 from parley.ui.dialogs import leave_for, render_sheet
 
@@ -376,6 +377,7 @@ def _page(
         "chips": [wording.NAMES[name] for name in CHIPS],
         "labels": {each.name: each.label for each in wording.NAMES.values()},
         "hours": HOURS,
+        "zone_name": zone_name(business.time_zone),
         "changed": changed,
         "changed_by": _who(changed) if changed else "",
         "sends": "send" in request.GET,

@@ -416,7 +416,10 @@ def _course(groups: list[Group], begins: datetime, pace: float) -> datetime | No
         for group in now:
             group.people *= 1 - most / people
             if group.closes <= at:
-                group.look(at)
+                try:
+                    group.look(at)
+                except quiet_hours.NoWindow:
+                    return None
     return None if waiting else at
 
 

@@ -221,8 +221,9 @@ def test_it_is_sent_after_a_last_look(juniper: House, nora: Browser) -> None:
     assert later.status == "draft"
     Campaign.objects.filter(pk=one.pk).update(status="sending")
     before = posted(one, wording="Too late")
-    response = nora.post(edit(one), before)
-    assert response["Location"] == f"/campaigns/{one.pk}"
+    for address in (edit(one), "/campaigns/new"):
+        response = nora.post(address, before | {"id": str(one.pk)})
+        assert (response.status_code, response["Location"]) == (302, f"/campaigns/{one.pk}")
     nora.post(f"/campaigns/{one.pk}/delete")
     one.refresh_from_db()
     assert "Too late" not in one.wording

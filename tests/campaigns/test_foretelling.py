@@ -66,19 +66,19 @@ def test_what_is_foretold_is_what_happens(juniper: House, campaign: Make) -> Non
     one = campaign(
         "{{ client.first_name }}" + "{% if client.first_name %}, " + "color week is on, see "
         "https://juniper.example/a-rather-long-address-for-everybody-who-wants-to-book {% endif %}",
-        wording_b="Color week, {{ client.first_name }} 💇",
+        wording_b="{% if client.first_name %}Color week, {{ client.first_name }} 💇{% endif %}",
         share_b=30,
         rest_days=7,
     )
     told = foretold(one)
-    assert told.unfit | {"no_words": 0} == {
+    assert told.unfit == {
         "no_consent": 3,
         "no_number": 1,
         "opted_out": 1,
         "landline": 1,
         "in_doubt": 1,
         "recently": 1,
-        "no_words": 0,
+        "no_words": 1,
     }
     assert set(told.shown) == set(told.unfit) - {"no_words"}
     assert told.shown["landline"] == [str(land.pk)]
