@@ -313,7 +313,7 @@ class Block:
             self.texts[key] = recipient, text, segments.count(body).segments
 
     def _texted_lately(self, phones: Sequence[str]) -> set[str]:
-        """Who of these had another campaign's text in the days that this one spares them: since it was prepared, too."""
+        """Who of these had another campaign's text, also since this one was prepared, in the days that it spares them."""
         if not self.campaign.rest_days:
             return set()
         given = {

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_kills_stops_and_pauses_lose_and_double_nothing(web: World, juniper: House) -> None:
-    web.afresh("sandbox", patience=0.025)
+    web.afresh("sandbox", patience=0.02)
     web.weather(seed=7, **WEATHER)
     ledger.balance(juniper.business)
     Balance.objects.update(bought=2_000)
