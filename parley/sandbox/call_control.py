@@ -65,7 +65,7 @@ class CallControl:
         known, do = self._acts[act]
         wishes = request.json()
         _only(wishes, known)
-        line = self._exchange.line(sid)
+        line = self._exchange.legs.line(sid)
         if line is None or line.call.handset != setup.phone_number(number):
             raise Missing("this phone has no such call now")
         do(line, wishes)
@@ -76,24 +76,24 @@ class CallControl:
             raise BadRequest("this phone is the one that calls")
         if line.call.status == "queued":
             raise BadRequest("it does not ring yet")
-        self._exchange.pick_up(line)
+        self._exchange.legs.pick_up(line)
 
     def _decline(self, line: Line, wishes: dict[str, Any]) -> None:
         if line.call.direction == "inbound" or line.call.answered is not None:
             raise BadRequest("only a phone that rings can decline")
-        self._exchange.hang_up(line, "busy")
+        self._exchange.legs.hang_up(line, "busy")
 
     def _hang_up(self, line: Line, wishes: dict[str, Any]) -> None:
         if wishes.get("after_speaking"):
-            self._exchange.go_after_speaking(line)
+            self._exchange.legs.go_after_speaking(line)
         else:
-            self._exchange.hang_up(line)
+            self._exchange.legs.hang_up(line)
 
     def _press(self, line: Line, wishes: dict[str, Any]) -> None:
         digits = wishes.get("digits")
         if not isinstance(digits, str) or not 0 < len(digits) <= _KEYS_LIMIT or set(digits) - KEYS:
             raise BadRequest(f"digits must be 1 to {_KEYS_LIMIT} of 0 to 9, * and #")
-        self._exchange.press(line, digits)
+        self._exchange.legs.press(line, digits)
 
     def _speak(self, line: Line, wishes: dict[str, Any]) -> None:
         seconds = wishes.get("seconds", 5)
@@ -103,7 +103,7 @@ class CallControl:
             or not 0 < seconds <= _SPEAK_LIMIT
         ):
             raise BadRequest(f"seconds must be a number, more than 0 and at most {_SPEAK_LIMIT}")
-        self._exchange.speak(line, seconds)
+        self._exchange.legs.speak(line, seconds)
 
     def _shown(self, call: Call) -> dict[str, Any]:
         """What the phone's screen shows: never more than its owner can know."""

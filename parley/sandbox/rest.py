@@ -19,6 +19,8 @@ from parley.sandbox.web import Request, Response, answer
 V2010 = f"/2010-04-01/Accounts/{ACCOUNT_SID}"
 PAGE_SIZE = 50
 PAGE_SIZE_LIMIT = 1000
+# The account's geographic permissions.
+COUNTRIES = ("US", "CA")
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

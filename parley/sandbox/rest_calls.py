@@ -8,12 +8,13 @@ from typing import Any
 
 from parley.sandbox.account import ACCOUNT_SID
 from parley.sandbox.errors import Refusal
-from parley.sandbox.exchange import COUNTRIES, EVENTS, Exchange
+from parley.sandbox.exchange import EVENTS, Exchange
 from parley.sandbox.lines import Order
 from parley.sandbox.network import API_VERSION
 from parley.sandbox.numbering import country, e164, is_emergency, national
 from parley.sandbox.records import Call, new_sid
 from parley.sandbox.rest import (
+    COUNTRIES,
     V2010,
     Page,
     choice_parameter,
@@ -147,13 +148,13 @@ class Calls:
         """POST Calls/{sid}.json: end it (Status), or give it other TwiML (Url, Twiml)."""
         call = self._found(request, sid)
         status = choice_parameter(request, "Status", ("canceled", "completed"))
-        line = self._exchange.line(sid)
+        line = self._exchange.legs.line(sid)
         if line is None:
             raise Refusal(21220)
         if status is not None:
             if status == "canceled" and call.answered is not None:
                 raise Refusal(21220)
-            self._exchange.hang_up(line, "canceled")
+            self._exchange.legs.hang_up(line, "canceled")
             try:
                 await asyncio.wait_for(line.over.wait(), _ENDING_SECONDS)
             except TimeoutError:

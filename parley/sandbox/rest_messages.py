@@ -11,7 +11,7 @@ from parley.sandbox.errors import FAILURES, Refusal
 from parley.sandbox.network import API_VERSION, Network
 from parley.sandbox.numbering import country, e164
 from parley.sandbox.records import Message, Picture, new_sid
-from parley.sandbox.rest import V2010, Page, dates, is_web_url, listed_2010, rfc2822, whole_number
+from parley.sandbox.rest import COUNTRIES, V2010, Page, dates, is_web_url, listed_2010, rfc2822, whole_number
 from parley.sandbox.segments import segments
 from parley.sandbox.weather import Sky
 from parley.sandbox.web import Request, Response, answer
@@ -21,8 +21,6 @@ BODY_LIMIT = 1600
 MEDIA_LIMIT = 10
 VALIDITY_LIMIT = 36000
 MEDIA_LINK_SECONDS = 4 * 3600
-# The account's geographic permissions.
-COUNTRIES = ("US", "CA")
 
 
 class Messages:

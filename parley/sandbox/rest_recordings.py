@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from parley.sandbox.account import ACCOUNT_SID
+from parley.sandbox.call_reports import Reports
 from parley.sandbox.errors import Refusal
-from parley.sandbox.exchange import Exchange
 from parley.sandbox.network import API_VERSION
 from parley.sandbox.records import Recording
 from parley.sandbox.rest import V2010, Page, dates, listed_2010, rfc2822
@@ -20,10 +20,10 @@ from parley.sandbox.world import World
 class Recordings:
     """The handlers."""
 
-    def __init__(self, world: World, sky: Sky, exchange: Exchange) -> None:
+    def __init__(self, world: World, sky: Sky, reports: Reports) -> None:
         self._world = world
         self._sky = sky
-        self._exchange = exchange
+        self._reports = reports
 
     def list_recordings(self, request: Request, call_sid: str = "") -> Response:
         """GET Recordings.json, GET Calls/{call_sid}/Recordings.json: newest first."""
@@ -83,7 +83,7 @@ class Recordings:
             "duration": str(recording.duration),
             "encryption_details": None,
             "error_code": None,
-            "media_url": self._exchange.url_of(recording),
+            "media_url": self._reports.url_of(recording),
             "price": None,
             "price_unit": "USD",
             "sid": recording.sid,

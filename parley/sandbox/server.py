@@ -113,7 +113,7 @@ class Sandbox:
         calls = Calls(self.world, self.sky, self.exchange)
         carrier.add(f"{V2010}/Calls.json", POST=act(calls.create), GET=calls.list_calls)
         carrier.add(f"{V2010}/Calls/{{sid}}.json", GET=calls.fetch, POST=calls.update, DELETE=calls.delete)
-        recordings = Recordings(self.world, self.sky, self.exchange)
+        recordings = Recordings(self.world, self.sky, self.exchange.reports)
         carrier.add(f"{V2010}/Calls/{{call_sid}}/Recordings.json", GET=recordings.list_recordings)
         carrier.add(f"{V2010}/Recordings.json", GET=recordings.list_recordings)
         carrier.add(f"{V2010}/Recordings/{{sid}}.json", GET=recordings.fetch, DELETE=recordings.delete)
@@ -182,7 +182,7 @@ class Sandbox:
 
     async def start(self, base_url: str) -> None:
         """Take up what a restart interrupted."""
-        self.network.base_url = self.exchange.base_url = base_url
+        self.network.base_url = self.exchange.reports.base_url = base_url
         await self.webhooks.start()
         await self.media.start()
         await self.payment_events.start()

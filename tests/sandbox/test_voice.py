@@ -486,6 +486,7 @@ def test_the_weather_of_calls(telephone: Telephone) -> None:
     # The second answer was not followed.
     assert telephone.heard(sid) == ["Speak."]
     telephone.app.calls.clear()
+    telephone.pace(QUICK, call_callbacks_seconds=[0, 0])
     telephone.phone(MAYA, when_called="busy")
     events = {"StatusCallbackEvent": "initiated completed", "StatusCallback": f"{telephone.app.url}/steps"}
     telephone.place(Twiml="<Response/>", **events)
