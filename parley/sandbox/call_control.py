@@ -121,6 +121,7 @@ class CallControl:
             "status": call.status,
             "at": call.created,
             "answered_at": call.answered,
+            "answered_by": call.answered_by or None,
             "ended_at": call.ended,
             "duration": call.duration,
             "heard": [
