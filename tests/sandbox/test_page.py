@@ -127,7 +127,7 @@ def test_a_call_from_the_phone_and_one_to_it(browser: Browser, sandbox: Sandbox,
         f"<Say>{HOSTILE.replace('<', '&lt;')}</Say></Gather></Response>"
     )
     receiver.says["/menu"] = (
-        "<Response><Say>Speak.</Say><Record action='/recorded' timeout='100'/></Response>"
+        "<Response><Say>Speak.</Say><Record action='/recorded' timeout='150'/></Response>"
     )
     receiver.says["/recorded"] = "<Response><Pause length='90000'/></Response>"
     with a_page(browser, f"{sandbox.url}/?phone=%2B15035550118&with=%2B18555550142", width=390) as page:
