@@ -16,6 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.sandbox.conftest import LANDLINE, LOCAL, MAYA, OURS, Receiver, Sandbox, wait_for
+from tests.waiting import SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +44,7 @@ def a_page(browser: Browser, url: str, *, width: int = 1440, dark: bool = False)
         reduced_motion="reduce",
     )
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(1000 * SECONDS)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
