@@ -125,15 +125,20 @@ def storm(
     seed: int,
     workers: int = 2,
     canary: bool = True,
+    pace: float = 0,
+    between: tuple[float, float] = BETWEEN,
 ) -> dict[str, Any]:
-    """Send a campaign to so many clients while workers die, clients opt out and a member pauses it; judge the end."""
+    """Send a campaign to so many clients while workers die, clients opt out and a member pauses it; judge the end.
+
+    `pace` (segments a second; 0: none) is that of each of two marketing numbers; `between` (seconds), of deaths.
+    """
     from parley.campaigns import control
     from parley.campaigns.models import Campaign, Change
     from parley.quota.ledger import balance
     from tests.waiting import until
 
     dice = random.Random(seed)
-    for number in marketing.numbers(0, 0):
+    for number in marketing.numbers(pace, pace):
         world.add_number(number.number, sms_url="")
     marketing.fill(house, texts, zone=marketing.noon())
     phones = dict(house.business.clients.values_list("last_name", "phone"))
@@ -179,7 +184,7 @@ def storm(
         Nursery(world) as roads,
         ThreadPoolExecutor(stops + by_page) as pool,
     ):
-        reapers = [Reaper(clocks, workers, seed, BETWEEN), Reaper(roads, workers, seed + 1, BETWEEN)]
+        reapers = [Reaper(clocks, workers, seed, between), Reaper(roads, workers, seed + 1, between)]
         for reaper in reapers:
             reaper.start()
         acts = [pool.submit(act) for act in outs.race(opting[:stops], opting[stops:], len(may))]

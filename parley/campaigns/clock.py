@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
@@ -31,7 +31,7 @@ from parley.messaging import columns
 from parley.messaging.models import Message
 from parley.messaging.patience import patience
 from parley.messaging.sending import ROOM_TO_ARRIVE, Automatic, place_of
-from parley.messaging.sending_many import send_many
+from parley.messaging.sending_many import Became, send_many
 from parley.pulse.hands import Hands
 from parley.quota import ledger
 from parley.sms import quiet_hours, segments
@@ -341,10 +341,21 @@ class Block:
                 continue
         return {}
 
+    def _why_unsent(self, became: Mapping[uuid.UUID, Became]) -> dict[str, str]:
+        """Why some got nothing after all, by their numbers: an opt-out that came since they were judged, mostly."""
+        unsent = {
+            text.client.phone: text.client for key, (_, text, _) in self.texts.items() if not became[key].sent
+        }
+        if not unsent:
+            return {}
+        handsets = {one.phone: one for one in self.business.handsets.filter(phone__in=unsent)}
+        return {phone: why_not(client, handsets.get(phone)) or "not_sent" for phone, client in unsent.items()}
+
     def _record(self, recipients: Sequence[Recipient], became: Any, tally: Tally, now: datetime) -> None:
         of = self.campaign.business_id, self.campaign.pk
         rows: list[tuple[int, str, str, datetime, uuid.UUID | None, int]] = []
         written = {recipient.pk: (became[key], cost) for key, (recipient, _, cost) in self.texts.items()}
+        why_unsent = self._why_unsent(became)
         queued = 0
         for recipient in recipients:
             state, code, opens_at, message, cost = State.WAITING, "", recipient.opens_at, None, 0
@@ -355,7 +366,7 @@ class Block:
             elif recipient.pk in written:
                 one, cost = written[recipient.pk]
                 message = one.message
-                state, code = (State.QUEUED, "") if one.sent else (State.SKIPPED, "not_sent")
+                state, code = (State.QUEUED, "") if one.sent else (State.SKIPPED, why_unsent[recipient.phone])
                 queued += one.sent
             else:
                 continue

@@ -126,7 +126,8 @@ def ask(campaign: Campaign, page: uuid.UUID) -> Answer:
     )
     if row.told_at and row.told_at > now - FRESH:
         return Answer(_read(row))
-    if made or row.told_at or row.asked_at < now - FRESH or row.page != page:
+    # What its page asked for before something else may have been passed over (`tell`).
+    if made or row.told_at or row.asked_at < now - FRESH or _latest(business, page) != row.pk:
         Foretelling.objects.filter(pk=row.pk).update(page=page, asked_at=now)
         _enqueue(row)
     before = row if row.told else _before(business, page)
@@ -156,6 +157,11 @@ def _asked(campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def _latest(business: Business, page: uuid.UUID) -> uuid.UUID | None:
+    asked = Foretelling.objects.filter(business=business, page=page).order_by("-asked_at")
+    return asked.values_list("pk", flat=True).first()
+
+
 def _before(business: Business, page: uuid.UUID) -> Foretelling | None:
     return (
         Foretelling.objects.filter(business=business, page=page, told__isnull=False)
@@ -182,7 +188,8 @@ def _enqueue(row: Foretelling) -> None:
 
 def tell(business: Business, id: uuid.UUID) -> None:
     """Count what was asked, and nudge whoever waits for it; not what its page has asked anew since."""
-    Foretelling.objects.filter(business=business, asked_at__lt=timezone.now() - KEPT).delete()
+    # Everybody's: it is asked for seldom, and holds what was typed.
+    Foretelling.objects.filter(asked_at__lt=timezone.now() - KEPT).delete()
     row = Foretelling.objects.filter(business=business, pk=id).first()
     if row is None:
         return

@@ -189,7 +189,7 @@ async def obey(db: Db, texts: Sequence[Said], changes: Changes, *, wait: float |
                 key = str(uuid.uuid5(uuid.NAMESPACE_URL, said.source))
                 await _later(db, "confirm_opt_out", job | {"number_id": str(row.number_id), "key": key})
         if gone:
-            # Last, and at once: whoever writes texts holds the balance, and may hold what is taken out here.
+            # At once, and last: a pause of a campaign holds what it takes out of the queue, and waits for the balance.
             await cursor.execute(ledger.REFUND, {"messages": gone})
 
 

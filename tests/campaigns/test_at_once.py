@@ -262,6 +262,21 @@ def test_texts_that_somebody_else_uses_up_meanwhile_pause_it(
     once_each(one)
 
 
+def test_whoever_opts_out_while_their_block_is_written_is_told_to_have_opted_out(
+    juniper: House, campaign: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = people(juniper, 2)[0]
+    one = begin(campaign(), juniper)
+
+    def meanwhile(*given: object, **more: object) -> object:
+        together(lambda: stop([gone.phone]))
+        return send_many(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(clock, "send_many", meanwhile)
+    assert clock.write_some()
+    assert states(one) == {"queued": 1, "skipped:opted_out": 1}
+
+
 def test_whoever_changed_their_number_or_had_another_campaign_since_is_spared(
     juniper: House, campaign: Make
 ) -> None:

@@ -14,11 +14,22 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_kills_stops_and_pauses_lose_and_double_nothing(web: World, juniper: House) -> None:
-    web.afresh("sandbox", patience=0.025)
+    web.afresh("sandbox", patience=0.02)
     web.weather(seed=7, **WEATHER)
     ledger.balance(juniper.business)
     Balance.objects.update(bought=2_000)
-    seen = storm(web, juniper, texts=200, stops=12, by_page=6, pauses=3, seed=7, canary=False)
+    seen = storm(
+        web,
+        juniper,
+        texts=200,
+        stops=12,
+        by_page=6,
+        pauses=3,
+        seed=7,
+        canary=False,
+        pace=30,
+        between=(0.2, 0.5),
+    )
     assert {name: seen[name] for name in ("tried", "fit", "lost", "duplicated", "let_in", "misshown")} == {
         "tried": 200,
         "fit": 178,

@@ -183,6 +183,11 @@ def test_it_is_counted_once_and_by_nobody_else(
     tasks.foretell(str(juniper.business.pk), str(other.pk))
     other.refresh_from_db()
     assert other.told is None
+    # Unless it is asked again after all.
+    one.wording = "Other words"
+    assert foretelling.ask(one, page).counting
+    tasks.foretell(str(juniper.business.pk), str(other.pk))
+    assert not foretelling.ask(one, page).counting
     # After a while it is counted again; after a day it is gone.
     one.wording = "Color week is Dec 1 to 6."
     Foretelling.objects.filter(pk=row.pk).update(told_at=timezone.now() - timedelta(minutes=11))
