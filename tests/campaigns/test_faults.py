@@ -27,8 +27,8 @@ def test_kills_stops_and_pauses_lose_and_double_nothing(web: World, juniper: Hou
         pauses=3,
         seed=7,
         canary=False,
-        pace=30,
-        between=(0.2, 0.5),
+        pace=60,
+        between=(0.15, 0.4),
     )
     assert {name: seen[name] for name in ("tried", "fit", "lost", "duplicated", "let_in", "misshown")} == {
         "tried": 200,
