@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.urls import reverse
 
 from parley.campaigns.models import Campaign
 from parley.notifications.models import Notification
@@ -23,7 +24,7 @@ def tell_sent(campaign: Campaign) -> None:
 
 
 def _tell(campaign: Campaign, what: str, title: str, words: str, *, trouble: bool = False) -> None:
-    address = f"/campaigns/{campaign.pk}"
+    address = reverse("campaign", args=[campaign.pk])
     body = f"{title}.\n\n{words}\n\n{settings.PUBLIC_URL}{address}\n"
     tell_managers(
         campaign.business,

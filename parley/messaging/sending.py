@@ -345,7 +345,7 @@ def _write_unsent(business: Business, kind: Message.Kind, text: Automatic, refus
         business=business,
         client_key=text.key,
         defaults={
-            "conversation": conversation_with(text.client),
+            "conversation": conversation_with(text.client, kind),
             "direction": Message.Direction.OUT,
             "channel": text.channel,
             "kind": kind,
@@ -367,10 +367,15 @@ def _write_unsent(business: Business, kind: Message.Kind, text: Automatic, refus
     return message
 
 
-def conversation_with(client: Client) -> Conversation:
-    """The client's conversation, made on first use."""
+def conversation_with(client: Client, kind: Message.Kind = Message.Kind.DIRECT) -> Conversation:
+    """The client's conversation, made on first use: closed, where an offer is all that is in it.
+
+    Else a campaign would fill the Inbox with as many conversations in which nobody has said a word.
+    """
+    now = timezone.now()
+    closed = now if kind == Message.Kind.MARKETING else None
     conversation, _ = Conversation.objects.get_or_create(
-        client=client, business_id=client.business_id, defaults={"last_at": timezone.now()}
+        client=client, business_id=client.business_id, defaults={"last_at": now, "closed_at": closed}
     )
     return conversation
 
@@ -392,7 +397,7 @@ def _write(
     In the caller's transaction, which is needed only where more than a paid text is written.
     """
     now = timezone.now()
-    conversation = conversation or conversation_with(client)
+    conversation = conversation or conversation_with(client, kind)
     number = ready.number
     if hold and number is not None and number.duty != PhoneNumber.Duty.BUSINESS:
         try:

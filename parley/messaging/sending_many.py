@@ -203,7 +203,7 @@ def _write_together(
 def _write_fit(business: Business, kind: Message.Kind, fit: dict[uuid.UUID, Fit]) -> None:
     all_of_them, now = list(fit.values()), timezone.now()
     numbers = [one.number.pk for one in all_of_them if one.number]
-    conversations = _conversations(business, [one.text for one in all_of_them])
+    conversations = _conversations(business, kind, [one.text for one in all_of_them])
     whole = {
         "business": business.pk,
         "lanes": columns.uuids(set(numbers)),
@@ -293,15 +293,17 @@ CONVERSATIONS = """
 """
 # In one order, so that two who make the same ones wait for each other instead of for ever.
 MAKE_CONVERSATIONS = """
-    INSERT INTO messaging_conversation (id, business_id, client_id, last_at, unread, waiting, created_at)
-    SELECT id, %(business)s, client_id, %(at)s, 0, false, %(at)s
+    INSERT INTO messaging_conversation (id, business_id, client_id, last_at, unread, waiting, created_at, closed_at)
+    SELECT id, %(business)s, client_id, %(at)s, 0, false, %(at)s, CASE WHEN %(closed)s THEN %(at)s END
     FROM unnest(%(ids)s::uuid[], %(clients)s::uuid[]) AS new (id, client_id) ORDER BY client_id
     ON CONFLICT (client_id) DO NOTHING RETURNING 1
 """
 
 
-def _conversations(business: Business, texts: Sequence[Automatic]) -> dict[uuid.UUID, uuid.UUID]:
-    """The conversation of each client, made where there is none."""
+def _conversations(
+    business: Business, kind: Message.Kind, texts: Sequence[Automatic]
+) -> dict[uuid.UUID, uuid.UUID]:
+    """The conversation of each client, made as `sending.conversation_with` makes it where there is none."""
     clients = {text.client.pk for text in texts}
 
     def known() -> dict[uuid.UUID, uuid.UUID]:
@@ -313,6 +315,7 @@ def _conversations(business: Business, texts: Sequence[Automatic]) -> dict[uuid.
         given = {
             "business": business.pk,
             "at": timezone.now(),
+            "closed": kind == Message.Kind.MARKETING,
             "ids": columns.uuids(new_id() for _ in missing),
             "clients": columns.uuids(missing),
         }
