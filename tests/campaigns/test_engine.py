@@ -54,6 +54,8 @@ def test_whoever_agreed_gets_it_once_and_whoever_did_not_is_told_why(juniper: Ho
     assert text.why["number"]["rule"] == "marketing_pool"
     assert text.why["consent"]["basis"] == "agreed"
     assert text.title == "Holiday color week"
+    # Nobody has said a word in it: it stays out of the Inbox.
+    assert text.conversation.closed_at
     for state in ("accepted", "sent", "delivered"):
         Message.objects.filter(pk=text.pk).update(state=state, changed_at=timezone.now())
         states(one)
