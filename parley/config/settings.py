@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "parley.messaging",
     "parley.alerts",
     "parley.campaigns",
+    "parley.calls",
     "parley.connectors",
     "parley.inbox",
 ]

@@ -158,6 +158,7 @@ class Message(BusinessOwned):
     class Channel(models.TextChoices):
         SMS = "sms", "SMS"
         EMAIL = "email", "Email"
+        CALL = "call", "Call"
 
     class Kind(models.TextChoices):
         DIRECT = "direct", "Direct"
