@@ -14,6 +14,8 @@ from typing import Literal, Protocol
 CallStatus = Literal[
     "queued", "initiated", "ringing", "in-progress", "completed", "busy", "no-answer", "canceled", "failed"
 ]
+# Two minutes of 16-bit mono at 8 kHz are 1.9 MB; nothing larger than this is held in memory.
+MOST_RECORDING_BYTES = 16 * 1024 * 1024
 ENDED: tuple[CallStatus, ...] = ("completed", "busy", "no-answer", "canceled", "failed")
 
 
@@ -59,11 +61,15 @@ class AskKey:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Beep and record, so long (seconds) at the most; `after` is asked what follows, `tells` is told when it is there."""
+    """Beep and record, so long (seconds) at the most; `after` is asked what follows, `tells` is told when it is there.
+
+    `writes_down`: where the carrier's own speech-to-text says what it heard; empty: it is not asked to.
+    """
 
     longest_seconds: int
     after: str
     tells: str
+    writes_down: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +120,16 @@ class RecordingSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptSaid:
+    """What the carrier's own speech-to-text made of a recording; `words` are empty if it could make nothing of it."""
+
+    recording_id: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutgoingCall:
-    """A call to be made: `to` is rung and shown `shows`; who picks up gets what `asks` says, `tells` hears each step."""
+    """A call to be made: `to` is rung, and shown `shows`. What `asks` says is heard; `tells` is told of each step."""
 
     to: str
     shows: str
@@ -126,6 +140,9 @@ class OutgoingCall:
 
 class Voice(Protocol):
     """What a carrier folder offers for calls, beside `base.Carrier`."""
+
+    # The languages (ours) in which the carrier itself can write down what a recording says.
+    writes_down: tuple[str, ...]
 
     def script(self, steps: Sequence[Step]) -> bytes:
         """The steps in the carrier's own notation: the body of the answer, of the type `script_type`."""
@@ -138,6 +155,9 @@ class Voice(Protocol):
     def read_recording(self, form: Sequence[tuple[str, str]]) -> RecordingSaid | None:
         """What a request about a recording says; None if it says nothing of one."""
 
+    def read_transcript(self, form: Sequence[tuple[str, str]]) -> TranscriptSaid | None:
+        """What a request about a transcript says; None if it says nothing of one."""
+
     def authentic(self, url: str, headers: Mapping[str, str], form: Sequence[tuple[str, str]]) -> bool:
         """As `base.Carrier.authentic`."""
 
@@ -147,8 +167,18 @@ class Voice(Protocol):
     async def end_call(self, carrier_id: str) -> None:
         """Hang up, or find that it has ended. Raises NotSent, Paused, Refused or Doubt."""
 
+    async def fetch_call(self, carrier_id: str) -> CallSaid | None:
+        """How a call stands in the carrier's own log; None if it knows none. Raises Unavailable."""
+
+    async def calls_between(self, shows: str, to: str, since: datetime) -> Sequence[CallSaid]:
+        """The calls that we made from `shows` to `to` at or after `since`, oldest first. Raises Unavailable."""
+
     async def fetch_recording(self, recording_id: str) -> bytes:
-        """The sound of a recording (WAV), from the carrier's own hosts alone. Raises Unavailable or Unfetchable."""
+        """The sound of a recording (WAV, at most MOST_RECORDING_BYTES), from the carrier's own hosts alone.
+
+        Raises Unavailable (try later: one that was just made may not be there yet) or Unfetchable (final), whose words
+        are a sentence about "it".
+        """
 
     async def delete_recording(self, recording_id: str) -> None:
         """Delete it at the carrier, or find it gone. Raises NotSent, Paused, Refused or Doubt."""
