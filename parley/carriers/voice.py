@@ -91,7 +91,8 @@ Step = Say | Connect | AskKey | Record | HangUp | Reject
 class CallSaid:
     """What one request about a call says. Numbers are E.164; `caller` is empty where it is withheld.
 
-    `leg_status`: what became of the phones that `Connect` rang, and how long they talked (`leg_seconds`).
+    `leg_status`: what became of the phones that `Connect` rang, and how long they talked (`leg_seconds`). `bridged`:
+    whether somebody was put through; None if the carrier does not say.
     """
 
     carrier_id: str
@@ -103,6 +104,7 @@ class CallSaid:
     leg_status: CallStatus | None = None
     leg_id: str = ""
     leg_seconds: int | None = None
+    bridged: bool | None = None
     key: str = ""
     sequence: int | None = None
     at: datetime | None = None

@@ -40,6 +40,7 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 # What Twilio puts in the place of a number that is withheld: a word, or its letters on a keypad.
 _WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
 _STATUSES: dict[str, CallStatus] = {status: status for status in get_args(CallStatus)}
+_YES_NO = {"true": True, "false": False}
 _VOICES = {"en": ("en-US", "Polly.Joanna"), "fr": ("fr-CA", "Polly.Chantal"), "es": ("es-US", "Polly.Lupe")}
 # XML 1.0 has no place for these, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -138,6 +139,7 @@ def read_call(form: Sequence[tuple[str, str]]) -> CallSaid | None:
         leg_status=leg_status,
         leg_id=_sid(told.get("DialCallSid")),
         leg_seconds=whole(told.get("DialCallDuration")) if leg_status else None,
+        bridged=_YES_NO.get(told.get("DialBridged", "")),
         key=told.get("Digits", ""),
         sequence=whole(told.get("SequenceNumber")),
         at=moment(told.get("Timestamp")),
@@ -145,11 +147,8 @@ def read_call(form: Sequence[tuple[str, str]]) -> CallSaid | None:
 
 
 def _leg_status(told: dict[str, str]) -> CallStatus | None:
-    """What became of `Dial`. Somebody who picked up and heard the question, and no more, was not connected."""
     said = told.get("DialCallStatus", "")
-    if said in ("completed", "answered"):
-        return "no-answer" if told.get("DialBridged") == "false" else "completed"
-    return _STATUSES.get(said)
+    return "completed" if said == "answered" else _STATUSES.get(said)
 
 
 def read_recording(form: Sequence[tuple[str, str]]) -> RecordingSaid | None:
