@@ -15,8 +15,23 @@ REFUSALS: dict[int, tuple[int, str]] = {
     20429: (429, "Too Many Requests"),
     20500: (500, "An internal server error has occurred"),
     20503: (503, "Service is unavailable. Please try again later."),
+    21201: (400, "No 'To' number is specified"),
+    21205: (400, "Url parameter is required, and must be a web address: {}"),
+    21210: (
+        400,
+        "The source phone number provided, {}, is not yet verified for your account. You may only make calls from "
+        "phone numbers that you've verified or purchased from Twilio.",
+    ),
     21211: (400, "Invalid 'To' Phone Number: {}"),
     21212: (400, "Invalid From Number (caller ID): {}"),
+    21213: (400, "A 'From' phone number is required."),
+    21215: (
+        400,
+        "Account not authorized to call {}. Perhaps you need to enable some international permissions.",
+    ),
+    21216: (400, "Account not allowed to call {}"),
+    21218: (400, "ApplicationSid is not valid: {}"),
+    21220: (400, "Unable to update record. Call is not in-progress. Cannot redirect or end it."),
     21266: (400, "'To' and 'From' number cannot be the same: {}"),
     21408: (
         400,
@@ -39,6 +54,19 @@ REFUSALS: dict[int, tuple[int, str]] = {
     30409: (400, "Message is not in a cancelable state."),
     30437: (400, "The time in which this verification could be edited has expired"),
     35118: (400, "MessagingServiceSid is required to schedule a message"),
+}
+
+# What the carrier's debugger says of a call whose TwiML it could not follow.
+PROBLEMS: dict[int, str] = {
+    11100: "Invalid URL format",
+    11200: "HTTP retrieval failure",
+    12100: "Document parse failure",
+    12101: "Invalid TwiML: too many documents",
+    12200: "Schema validation warning",
+    13214: "Dial: Invalid callerId value",
+    13223: "Dial: Invalid phone number format",
+    13225: "Dial: Forbidden phone number",
+    13227: "Dial: No International Authorization",
 }
 
 # Why a message that was accepted did not arrive: ErrorCode on a callback, error_message on the resource.

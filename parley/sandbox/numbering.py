@@ -56,6 +56,11 @@ def is_toll_free(number: str) -> bool:
     return number.startswith("+1") and number[2:5] in TOLL_FREE_CODES
 
 
+def is_emergency(text: str) -> bool:
+    """Is it 911, or what else reaches help in the United States and Canada?"""
+    return any(phonenumbers.is_emergency_number(text, region) for region in ("US", "CA"))
+
+
 def national(number: str) -> str:
     """As people at home write it: (503) 555-0118."""
     if _NORTH_AMERICAN.fullmatch(number):

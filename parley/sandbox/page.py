@@ -11,7 +11,7 @@ from typing import Any
 from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN, python_example
 from parley.sandbox.changes import Changes
 from parley.sandbox.numbering import national
-from parley.sandbox.records import Message
+from parley.sandbox.records import Call, Message
 from parley.sandbox.web import PAGE_HEADERS, Request, Response, Routes, answer, file_answer
 from parley.sandbox.world import World
 
@@ -109,8 +109,14 @@ class Page:
         )
 
     def log(self, request: Request) -> Response:
-        """GET /sandbox/log: the newest messages."""
-        return answer({"rows": [_log_row(m) for m in islice(self._world.newest_first(), LOG_ROWS)]})
+        """GET /sandbox/log: the newest messages and calls."""
+        messages = islice(self._world.newest_first(), LOG_ROWS)
+        calls = islice(reversed(self._world.calls.values()), LOG_ROWS)
+        rows = [(one.order, _log_row(one)) for one in messages] + [
+            (one.order, _call_row(one)) for one in calls
+        ]
+        rows.sort(key=lambda entry: -entry[0])
+        return answer({"rows": [row for _, row in rows[:LOG_ROWS]]})
 
     async def picture(self, request: Request, sid: str) -> Response:
         """GET /sandbox/pictures/{sid}: as the handset shows it."""
@@ -134,4 +140,18 @@ def _log_row(message: Message) -> dict[str, Any]:
         "state": failed or ("network" if message.direction == "network" else message.status),
         "tone": "quiet" if message.direction == "network" else _TONES.get(message.status, "pending"),
         "words": message.body or ("Photo" if pictures == 1 else f"{pictures} photos"),
+    }
+
+
+def _call_row(call: Call) -> dict[str, Any]:
+    heard = [words for _, what, words in call.log if what == "heard"]
+    tones = {"completed": "good", "failed": "danger"}
+    return {
+        "at": call.created,
+        "from": call.sender,
+        "to": call.recipient,
+        "parts": "call",
+        "state": call.status,
+        "tone": tones.get(call.status, "quiet") if call.is_final else "pending",
+        "words": heard[-1] if heard else "",
     }

@@ -10,6 +10,7 @@ from parley.sandbox.numbering import is_toll_free
 
 # A status is final when nothing can follow it.
 FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "received"})
+FINAL_OF_CALLS = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
 
 def new_sid(prefix: str) -> str:
@@ -53,11 +54,18 @@ class Number:
 
 @dataclass(slots=True)
 class Handset:
-    """A client's phone."""
+    """A client's phone, or a member's.
+
+    `when_called`: it rings, is busy, or cannot be reached ("failed"). `voicemail_after`: its owner's own voicemail
+    picks up after so many seconds of ringing (0: there is none). `withheld`: it hides its number when it calls.
+    """
 
     phone_number: str
     name: str = ""
     line_type: str = "mobile"
+    when_called: str = "rings"
+    voicemail_after: float = 0.0
+    withheld: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, for the journal and the console."""
@@ -149,6 +157,88 @@ class Message:
     def is_final(self) -> bool:
         """Can nothing follow?"""
         return self.status in FINAL
+
+
+@dataclass(slots=True)
+class Call:
+    """One leg of a call: between the carrier and one phone.
+
+    `direction` is Twilio's. `sender` is the number that is shown, `handset` the phone that it is about, `ours` the
+    account's number. `log` is what happened on the line, as the person at the phone hears and does it: [when, what,
+    words]. `problems` are the lines of the carrier's debugger: [code, words]. `calls` is what became of its webhooks:
+    [what, HTTP status or 0]. `pace`: how long a second of this call lasts, in real seconds.
+    """
+
+    sid: str
+    direction: str
+    sender: str
+    recipient: str
+    handset: str
+    ours: str
+    created: float
+    status: str
+    pace: float = 1.0
+    order: int = 0
+    parent: str = ""
+    form: str = ""
+    url: str = ""
+    method: str = "POST"
+    twiml: str = ""
+    fallback_url: str = ""
+    fallback_method: str = "POST"
+    callback: str = ""
+    callback_method: str = "POST"
+    callback_events: list[str] = field(default_factory=list)
+    timeout: float = 60.0
+    time_limit: float = 14400.0
+    detect: bool = False
+    record: bool = False
+    recording_callback: str = ""
+    sequence: int = 0
+    answered_by: str = ""
+    answered: float | None = None
+    ended: float | None = None
+    updated: float = 0.0
+    duration: int | None = None
+    deleted: bool = False
+    log: list[list[Any]] = field(default_factory=list)
+    problems: list[list[Any]] = field(default_factory=list)
+    calls: list[list[Any]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, for the journal."""
+        return asdict(self)
+
+    @property
+    def is_final(self) -> bool:
+        """Has it ended?"""
+        return self.status in FINAL_OF_CALLS
+
+
+@dataclass(slots=True)
+class Recording:
+    """What was recorded of a call; `status` is completed, or absent where there was only silence.
+
+    Its bytes (a WAV) lie in the media folder under its sid. `seconds` is its length.
+    """
+
+    sid: str
+    call: str
+    source: str
+    status: str
+    seconds: float
+    started: float
+    created: float
+    deleted: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, for the journal."""
+        return asdict(self)
+
+    @property
+    def duration(self) -> int:
+        """Whole seconds, as the API says it; a short one is not nothing."""
+        return max(round(self.seconds), 1) if self.status == "completed" else 0
 
 
 @dataclass(slots=True)

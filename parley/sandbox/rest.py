@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -19,6 +19,8 @@ from parley.sandbox.web import Request, Response, answer
 V2010 = f"/2010-04-01/Accounts/{ACCOUNT_SID}"
 PAGE_SIZE = 50
 PAGE_SIZE_LIMIT = 1000
+# The account's geographic permissions.
+COUNTRIES = ("US", "CA")
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -74,6 +76,29 @@ def choice_parameter(request: Request, name: str, choices: Sequence[str]) -> str
     if value is not None and value not in choices:
         raise Refusal(20001, f"Invalid parameter {name}: {value}")
     return value
+
+
+def dates(query: dict[str, str], name: str) -> tuple[float, float]:
+    """The span that e.g. DateSent, `DateSent>` and `DateSent<` ask for, all of them inclusive. Raises Refusal."""
+    earliest, latest = 0.0, float("inf")
+    for key in (name, f"{name}>", f"{name}<"):
+        text = query.get(key)
+        if not text:
+            continue
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise Refusal(20001, f"Invalid parameter {key}: {text}") from error
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
+        whole_day = len(text) == 10
+        # Dates are said in whole seconds, so the second named is all within.
+        end = at + (timedelta(days=1) if whole_day else timedelta(seconds=1)) - timedelta(microseconds=1)
+        if key != f"{name}<":
+            earliest = max(earliest, at.timestamp())
+        if key != f"{name}>":
+            latest = min(latest, end.timestamp())
+    return earliest, latest
 
 
 class Page(tuple[int, int, str]):

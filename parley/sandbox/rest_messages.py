@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from parley.sandbox.account import ACCOUNT_SID
@@ -12,7 +11,7 @@ from parley.sandbox.errors import FAILURES, Refusal
 from parley.sandbox.network import API_VERSION, Network
 from parley.sandbox.numbering import country, e164
 from parley.sandbox.records import Message, Picture, new_sid
-from parley.sandbox.rest import V2010, Page, is_web_url, listed_2010, rfc2822, whole_number
+from parley.sandbox.rest import COUNTRIES, V2010, Page, dates, is_web_url, listed_2010, rfc2822, whole_number
 from parley.sandbox.segments import segments
 from parley.sandbox.weather import Sky
 from parley.sandbox.web import Request, Response, answer
@@ -22,8 +21,6 @@ BODY_LIMIT = 1600
 MEDIA_LIMIT = 10
 VALIDITY_LIMIT = 36000
 MEDIA_LINK_SECONDS = 4 * 3600
-# The account's geographic permissions.
-COUNTRIES = ("US", "CA")
 
 
 class Messages:
@@ -114,7 +111,7 @@ class Messages:
         self._sky.before_list()
         page = Page.asked(request)
         sender, recipient = request.query.get("From"), request.query.get("To")
-        earliest, latest = _dates(request.query)
+        earliest, latest = dates(request.query, "DateSent")
         lag = self._sky.now.list_lag_seconds
         if lag:
             latest = min(latest, time.time() - lag)
@@ -269,26 +266,3 @@ def _picture_resource(picture: Picture) -> dict[str, Any]:
         "sid": picture.sid,
         "uri": f"{V2010}/Messages/{picture.parent}/Media/{picture.sid}.json",
     }
-
-
-def _dates(query: dict[str, str]) -> tuple[float, float]:
-    """The span that DateSent, `DateSent>` and `DateSent<` ask for, all of them inclusive. Raises Refusal."""
-    earliest, latest = 0.0, float("inf")
-    for key in ("DateSent", "DateSent>", "DateSent<"):
-        text = query.get(key)
-        if not text:
-            continue
-        try:
-            at = datetime.fromisoformat(text)
-        except ValueError as error:
-            raise Refusal(20001, f"Invalid parameter {key}: {text}") from error
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
-        whole_day = len(text) == 10
-        # Dates are said in whole seconds, so the second named is all within.
-        end = at + (timedelta(days=1) if whole_day else timedelta(seconds=1)) - timedelta(microseconds=1)
-        if key != "DateSent<":
-            earliest = max(earliest, at.timestamp())
-        if key != "DateSent>":
-            latest = min(latest, end.timestamp())
-    return earliest, latest

@@ -22,10 +22,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from parley.sandbox import rest_tollfree
 from parley.sandbox import settings as environment
 from parley.sandbox.account import AUTH_TOKEN, authorised
+from parley.sandbox.call_control import CallControl
 from parley.sandbox.changes import Changes
 from parley.sandbox.control import Control, Missing
 from parley.sandbox.desk import Desk
 from parley.sandbox.errors import Refusal
+from parley.sandbox.exchange import Exchange
 from parley.sandbox.handsets import Handsets
 from parley.sandbox.journal import Busy, Journal, Unreadable
 from parley.sandbox.mail import Mailbox, smtp_protocol
@@ -37,10 +39,12 @@ from parley.sandbox.payment_events import Events
 from parley.sandbox.payment_page import PaymentPage
 from parley.sandbox.push import PushService
 from parley.sandbox.rest import V2010
+from parley.sandbox.rest_calls import Calls
 from parley.sandbox.rest_lookups import Lookups
 from parley.sandbox.rest_messages import Messages
 from parley.sandbox.rest_numbers import Numbers
 from parley.sandbox.rest_payments import VERSION, PaymentsApi
+from parley.sandbox.rest_recordings import Recordings
 from parley.sandbox.rest_tollfree import Verifications
 from parley.sandbox.settings import Settings
 from parley.sandbox.truth import Truth
@@ -82,6 +86,7 @@ class Sandbox:
         self.webhooks = Webhooks(AUTH_TOKEN)
         self.media = MediaFetcher()
         self.network = Network(self.world, self.sky, self.webhooks, self.media, self.changes)
+        self.exchange = Exchange(self.world, self.sky, self.webhooks)
         self.payment_events = Events(settings.payment_events, self.sky, VERSION)
         self.money = Money(settings.data / "payments", self.sky, self.payment_events, self.changes)
         self._requests: list[float] = []
@@ -104,6 +109,15 @@ class Sandbox:
             DELETE=messages.delete_media,
         )
         carrier.add(f"{V2010}/Messages/{{sid}}/Media/{{media_sid}}", GET=messages.redirect_to_bytes)
+
+        calls = Calls(self.world, self.sky, self.exchange)
+        carrier.add(f"{V2010}/Calls.json", POST=act(calls.create), GET=calls.list_calls)
+        carrier.add(f"{V2010}/Calls/{{sid}}.json", GET=calls.fetch, POST=calls.update, DELETE=calls.delete)
+        recordings = Recordings(self.world, self.sky, self.exchange.reports)
+        carrier.add(f"{V2010}/Calls/{{call_sid}}/Recordings.json", GET=recordings.list_recordings)
+        carrier.add(f"{V2010}/Recordings.json", GET=recordings.list_recordings)
+        carrier.add(f"{V2010}/Recordings/{{sid}}.json", GET=recordings.fetch, DELETE=recordings.delete)
+        carrier.add(f"{V2010}/Recordings/{{name}}", GET=recordings.sound)
 
         numbers = Numbers(self.world, self.sky)
         carrier.add(
@@ -128,7 +142,7 @@ class Sandbox:
         )
         carrier.add("/v2/PhoneNumbers/{number}", GET=Lookups(self.world).fetch)
 
-        truth = Truth(self.world, self.network)
+        truth = Truth(self.world, self.network, self.exchange)
         desk = Desk(self.world)
         control = Control(
             self.world, self.sky, self.network, self.webhooks, desk, Handsets(self.world), self.changes
@@ -153,6 +167,10 @@ class Sandbox:
         own.add("/sandbox/handsets", POST=control.new_handset)
         own.add("/sandbox/handsets/{number}", GET=control.read_handset)
         own.add("/sandbox/handsets/{number}/texts", POST=control.text)
+        phone = CallControl(self.world, self.exchange)
+        own.add("/sandbox/truth/calls", GET=phone.truth)
+        own.add("/sandbox/handsets/{number}/calls", GET=phone.list_calls, POST=phone.call)
+        own.add("/sandbox/handsets/{number}/calls/{sid}/{act}", POST=phone.act)
         push = PushService()
         own.add("/push/{id}", POST=push.push)
         own.add("/sandbox/push", POST=push.subscribe)
@@ -164,15 +182,17 @@ class Sandbox:
 
     async def start(self, base_url: str) -> None:
         """Take up what a restart interrupted."""
-        self.network.base_url = base_url
+        self.network.base_url = self.exchange.reports.base_url = base_url
         await self.webhooks.start()
         await self.media.start()
         await self.payment_events.start()
         self.network.resume()
+        self.exchange.resume()
 
     async def stop(self) -> None:
         """After the last request."""
         self.network.close()
+        self.exchange.close()
         await self.webhooks.close()
         await self.media.close()
         await self.payment_events.close()

@@ -23,9 +23,17 @@ _NUMBER_FACTS = {
     "sms_url": _URL,
     "sms_fallback_url": _URL,
     "voice_url": _URL,
+    "voice_fallback_url": _URL,
     "status_callback": _URL,
 }
-_HANDSET_FACTS = {"name": _TEXT, "line_type": _TEXT}
+_HANDSET_FACTS = {
+    "name": _TEXT,
+    "line_type": _TEXT,
+    "when_called": _TEXT,
+    "voicemail_after": _PACE,
+    "withheld": _FLAG,
+}
+_CHOICES = {"line_type": ("mobile", "landline"), "when_called": ("rings", "busy", "failed")}
 _HISTORY_FACTS = {"from", "to", "body", "at", "status"}
 
 
@@ -38,8 +46,9 @@ def set_up(world: World, network: Network, wishes: dict[str, Any]) -> None:
     numbers = [_thing(entry, _NUMBER_FACTS, "a number") for entry in _list(wishes, "numbers")]
     handsets = [_thing(entry, _HANDSET_FACTS, "a handset") for entry in _list(wishes, "handsets")]
     for _, facts in handsets:
-        if facts.get("line_type", "mobile") not in ("mobile", "landline"):
-            raise BadRequest("line_type must be mobile or landline")
+        for fact, choices in _CHOICES.items():
+            if facts.get(fact, choices[0]) not in choices:
+                raise BadRequest(f"{fact} must be one of {', '.join(choices)}")
     history = [_old_text(entry) for entry in _list(wishes, "history")]
     for phone_number, facts in numbers:
         network.pace_changed(world.put_number(phone_number, **facts))
@@ -112,7 +121,6 @@ _READ_ONLY = {
     "sms_fallback_method",
     "voice_method",
     "voice_fallback_method",
-    "voice_fallback_url",
     "status_callback_method",
 }
 

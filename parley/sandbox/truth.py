@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
+from parley.sandbox.exchange import Exchange
 from parley.sandbox.network import Network
 from parley.sandbox.records import Message
 from parley.sandbox.web import BadRequest, Request, Response, answer
@@ -23,9 +24,10 @@ _CHUNK = 500
 class Truth:
     """GET and DELETE /sandbox/truth"""
 
-    def __init__(self, world: World, network: Network) -> None:
+    def __init__(self, world: World, network: Network, exchange: Exchange) -> None:
         self._world = world
         self._network = network
+        self._exchange = exchange
 
     def read(self, request: Request) -> Response:
         """Oldest first. `since` (seconds since 1970 or ISO), `to`, `from`, `direction`; format=jsonl streams."""
@@ -42,14 +44,15 @@ class Truth:
         raise BadRequest("format must be json or jsonl")
 
     def empty(self, request: Request) -> Response:
-        """Forget every message."""
-        forgotten = len(self._world.messages)
+        """Forget every message and every call."""
+        forgotten = len(self._world.messages) + len(self._world.calls)
+        self._exchange.forget()
         self._world.forget_messages()
         self._network.forget()
         return answer({"forgotten": forgotten})
 
     def _chosen(self, query: dict[str, str]) -> list[Message]:
-        since = _time(query["since"]) if query.get("since") else 0.0
+        since = moment(query["since"]) if query.get("since") else 0.0
         to, sender, direction = query.get("to"), query.get("from"), query.get("direction")
         return [
             message
@@ -96,7 +99,8 @@ def _chunks(messages: list[Message]) -> Iterator[list[Message]]:
         yield messages[start : start + _CHUNK]
 
 
-def _time(text: str) -> float:
+def moment(text: str) -> float:
+    """Seconds since 1970, from them or from an ISO time. Raises BadRequest."""
     try:
         return float(text)
     except ValueError:

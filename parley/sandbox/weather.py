@@ -43,6 +43,10 @@ class Weather:
     reset_after     accepted, then the connection is reset
     slow            accepted, and answered, only after `slow_seconds`
     garbage         accepted, then a 200 that is no JSON
+
+    Of calls: a second of a call lasts `call_pace` real seconds; the callbacks of calls come `call_callbacks_seconds`
+    late; `recording_callbacks_lost` is a share; a recording cannot be fetched until `recording_late_seconds` after it
+    was made.
     """
 
     delivery_seconds: tuple[float, float] = (1.0, 3.0)
@@ -63,14 +67,27 @@ class Weather:
     list_fails: float = 0.0
     list_lag_seconds: float = 0.0
     request_limit: float = 0.0
+    call_pace: float = 1.0
+    call_callbacks_seconds: tuple[float, float] = (0.0, 0.0)
+    recording_callbacks_lost: float = 0.0
+    recording_late_seconds: float = 0.0
     down: Literal["", "refuse", "close"] = ""
     next: Literal["", "unreachable", "filtered", "twice"] = ""
     seed: int | None = None
 
 
-_SHARES = (*FAULTS, "fail_share", "callbacks_lost", "callbacks_doubled", "callbacks_reordered", "list_fails")
-_SECONDS = ("hang_seconds", "list_lag_seconds", "request_limit")
-_RANGES = ("delivery_seconds", "slow_seconds")
+_SHARES = (
+    *FAULTS,
+    "fail_share",
+    "callbacks_lost",
+    "callbacks_doubled",
+    "callbacks_reordered",
+    "recording_callbacks_lost",
+    "list_fails",
+)
+_SECONDS = ("hang_seconds", "list_lag_seconds", "request_limit", "recording_late_seconds")
+_RANGES = ("delivery_seconds", "slow_seconds", "call_callbacks_seconds")
+_PACES = (0.001, 10.0)
 _CHOICES = {"down": ("", "refuse", "close"), "next": ("", "unreachable", "filtered", "twice")}
 
 
@@ -174,6 +191,10 @@ def _checked(key: str, value: Any) -> Any:
     if key in _SECONDS:
         if not _is_number(value) or not 0 <= value < 1e9:
             raise BadRequest(f"{key} must be a number, 0 or more")
+        return float(value)
+    if key == "call_pace":
+        if not _is_number(value) or not _PACES[0] <= value <= _PACES[1]:
+            raise BadRequest(f"call_pace must be a number from {_PACES[0]} to {_PACES[1]}")
         return float(value)
     if key in _RANGES:
         if (

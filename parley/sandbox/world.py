@@ -13,7 +13,7 @@ from typing import Any
 from parley.sandbox.changes import Changes
 from parley.sandbox.journal import Journal, Record
 from parley.sandbox.numbering import country, is_toll_free, national
-from parley.sandbox.records import Handset, Message, Number, OldText, Picture, Verification
+from parley.sandbox.records import Call, Handset, Message, Number, OldText, Picture, Recording, Verification
 
 # What the carrier lets through in segments a second, if nobody says otherwise: Twilio's own defaults.
 TOLL_FREE_PACE = 3.0
@@ -33,6 +33,9 @@ class World:
         self.messages: dict[str, Message] = {}
         self.messages_of: dict[str, list[Message]] = {}
         self.pictures: dict[str, Picture] = {}
+        self.calls: dict[str, Call] = {}
+        self.calls_of: dict[str, list[Call]] = {}
+        self.recordings: dict[str, Recording] = {}
         self.verifications: dict[str, Verification] = {}
         self.blocked: set[tuple[str, str]] = set()
         self.history: dict[str, OldText] = {}
@@ -43,7 +46,7 @@ class World:
         journal.replay(self._recall)
         gc.freeze()
         gc.enable()
-        if journal.lines > 1000 + 2 * len(self.messages):
+        if journal.lines > 1000 + 2 * (len(self.messages) + len(self.calls)):
             self._compact()
 
     # Numbers
@@ -146,13 +149,18 @@ class World:
         yield from reversed(rarest)
 
     def forget_messages(self) -> None:
-        """Empty the truth log, for the next load run. People, numbers and opt-outs stay."""
+        """Empty the truth log, calls and all, for the next load run. People, numbers and opt-outs stay."""
         self.messages.clear()
         self.messages_of.clear()
         self.counts.clear()
         for picture in self.pictures.values():
             self.picture_path(picture).unlink(missing_ok=True)
         self.pictures.clear()
+        self.calls.clear()
+        self.calls_of.clear()
+        for recording in self.recordings.values():
+            self.recording_path(recording).unlink(missing_ok=True)
+        self.recordings.clear()
         self._compact()
         self._changes.tell("log", "world", *(f"handset:{number}" for number in self.handsets))
 
@@ -172,6 +180,39 @@ class World:
     def picture_path(self, picture: Picture) -> Path:
         """Where its bytes are."""
         return self._media_folder / picture.sid
+
+    # Calls
+
+    def put_call(self, call: Call) -> None:
+        """A call began, or came to another state."""
+        call.updated = time.time()
+        if call.sid not in self.calls:
+            self._order += 1
+            call.order = self._order
+            self._index_call(call)
+        self._journal.append("call", call.as_dict())
+        self.tell_of_call(call)
+
+    def tell_of_call(self, call: Call) -> None:
+        """Something was heard or done on the line; no state changed."""
+        self._changes.tell("log", f"handset:{call.handset}")
+
+    def add_recording(self, recording: Recording, content: bytes) -> None:
+        """Keep what was recorded."""
+        if content:
+            self.recording_path(recording).write_bytes(content)
+        self.recordings[recording.sid] = recording
+        self._journal.append("recording", recording.as_dict())
+
+    def delete_recording(self, recording: Recording) -> None:
+        """The account deleted it."""
+        recording.deleted = True
+        self.recording_path(recording).unlink(missing_ok=True)
+        self._journal.append("recording", recording.as_dict())
+
+    def recording_path(self, recording: Recording) -> Path:
+        """Where its bytes are."""
+        return self._media_folder / recording.sid
 
     # Opt-outs, verifications
 
@@ -205,6 +246,10 @@ class World:
         self.messages_of.setdefault(message.sender, []).append(message)
         self.messages_of.setdefault(message.recipient, []).append(message)
 
+    def _index_call(self, call: Call) -> None:
+        self.calls[call.sid] = call
+        self.calls_of.setdefault(call.handset, []).append(call)
+
     def _recall(self, record: Record) -> None:
         match record.pop("k"):
             case "message":
@@ -227,6 +272,16 @@ class World:
                 message = self.messages[record.pop("sid")]
                 for name, value in record.items():
                     setattr(message, name, value)
+            case "call":
+                known = self.calls.get(record["sid"])
+                if known is None:
+                    self._index_call(Call(**record))
+                else:
+                    for name, value in record.items():
+                        setattr(known, name, value)
+                self._order = max(self._order, record["order"])
+            case "recording":
+                self.recordings[record["sid"]] = Recording(**record)
             case "number":
                 self.numbers[record["phone_number"]] = Number(**record)
             case "released":
@@ -265,3 +320,7 @@ class World:
             yield "picture", picture.as_dict()
         for message in self.messages.values():
             yield "message", message.as_record()
+        for call in self.calls.values():
+            yield "call", call.as_dict()
+        for recording in self.recordings.values():
+            yield "recording", recording.as_dict()

@@ -192,15 +192,21 @@ class Call:
 
 
 class Receiver:
-    """Takes webhooks. `answers` are statuses for the first calls (0: close without an answer), then 204."""
+    """Takes webhooks. `answers` are statuses for the first calls (0: close without an answer), then 204.
+
+    `says` are the bodies of paths: those are answered 200.
+    """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.answers: list[int] = []
+        self.says: dict[str, str] = {}
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # One packet for head and body: two of them wait 40 ms for each other.
+            wbufsize = -1
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -212,9 +218,11 @@ class Receiver:
                 if status == 0:
                     self.close_connection = True
                     return
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
+                said = receiver.says.get(self.path, "").encode()
+                self.send_response(200 if said and status == 204 else status)
+                self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
+                self.wfile.write(said)
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -228,6 +236,10 @@ class Receiver:
     def of(self, sid: str) -> list[Call]:
         """The calls about one message."""
         return [call for call in self.calls if call.form.get("MessageSid") == sid]
+
+    def at(self, path: str) -> list[Call]:
+        """The calls of one path."""
+        return [call for call in self.calls if call.path == path]
 
     def close(self) -> None:
         self._server.shutdown()

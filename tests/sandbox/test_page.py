@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.sandbox.conftest import LOCAL, MAYA, OURS, Sandbox, wait_for
+from tests.sandbox.conftest import LOCAL, MAYA, OURS, Receiver, Sandbox, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -116,6 +116,64 @@ def test_a_conversation_without_reload(browser: Browser, sandbox: Sandbox) -> No
         expect(page.locator("#log tr")).to_have_count(6)
         page.reload()
         expect(texts(page)).to_have_count(6)
+
+
+def test_a_call_from_the_phone_and_one_to_it(browser: Browser, sandbox: Sandbox, receiver: Receiver) -> None:
+    number = {"phone_number": OURS, "voice_url": f"{receiver.url}/voice"}
+    sandbox.own("PUT", "world", {"numbers": [number]})
+    sandbox.weather(call_pace=0.02)
+    receiver.says["/voice"] = (
+        "<Response><Gather action='/menu' numDigits='1' timeout='90000'>"
+        f"<Say>{HOSTILE.replace('<', '&lt;')}</Say></Gather></Response>"
+    )
+    receiver.says["/menu"] = "<Response><Say>Speak.</Say><Record action='/recorded' timeout='100'/></Response>"
+    receiver.says["/recorded"] = "<Response><Pause length='90000'/></Response>"
+    with a_page(browser, f"{sandbox.url}/?phone=%2B15035550118&with=%2B18555550142", width=390) as page:
+        panel = page.get_by_role("region", name="Call")
+        page.get_by_role("button", name="Call", exact=True).click()
+        expect(panel.locator("#call-state")).to_have_text("Connected")
+        expect(panel.get_by_text(HOSTILE)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        judge(page)
+        panel.get_by_role("button", name="5", exact=True).click()
+        expect(panel.get_by_text("Beep.")).to_be_visible()
+        panel.get_by_role("button", name="Speak 5 s").click()
+        wait_for(lambda: receiver.at("/recorded"))
+        assert (
+            receiver.at("/menu")[0].form["Digits"],
+            receiver.at("/recorded")[0].form["RecordingDuration"],
+        ) == (
+            "5",
+            "5",
+        )
+        panel.get_by_role("button", name="Hang up").click()
+        expect(panel).to_be_hidden()
+        expect(page.locator("#last-call")).to_have_text("The last call, to Juniper Hair Studio, ended.")
+        page.get_by_role("button", name="Call and leave voicemail").click()
+        receiver.says["/voice"] = receiver.says["/menu"]
+        panel.get_by_role("button", name="Hang up").click()
+        expect(panel).to_be_hidden()
+        page.get_by_role("button", name="Call and leave voicemail").click()
+        wait_for(lambda: len(receiver.at("/recorded")) == 2)
+        assert receiver.at("/recorded")[1].form["Digits"] == "hangup"
+        expect(panel).to_be_hidden()
+
+        form = {"To": MAYA, "From": OURS, "Timeout": "600", "Twiml": "<Response><Say>Hi</Say></Response>"}
+        sandbox.rest("POST", "Calls.json", form)
+        expect(panel.locator("#call-state")).to_have_text("Incoming call")
+        expect(panel.locator("#call-who")).to_have_text("Juniper Hair Studio")
+        panel.get_by_role("button", name="Decline").click()
+        expect(page.locator("#last-call")).to_have_text("The last call, from Juniper Hair Studio, was declined.")
+        sandbox.rest("POST", "Calls.json", form)
+        panel.get_by_role("button", name="Answer").click()
+        expect(page.locator("#log tr").first).to_contain_text("completed")
+        page.get_by_label("When called").select_option("It is busy")
+        wait_for(lambda: sandbox.own("GET", f"handsets/{MAYA}").json()["when_called"] == "busy")
+        page.get_by_label("Hides its number").check()
+        wait_for(lambda: sandbox.own("GET", f"handsets/{MAYA}").json()["withheld"])
+    sandbox.own(
+        "PUT", "world", {"handsets": [{"phone_number": MAYA, "when_called": "rings", "withheld": False}]}
+    )
 
 
 def test_words_from_outside_stay_words(browser: Browser, tidy: Sandbox) -> None:

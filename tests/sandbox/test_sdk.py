@@ -14,7 +14,7 @@ from twilio.rest import Client
 
 from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN
 from tests import witness
-from tests.sandbox.conftest import MAYA, OURS, Sandbox
+from tests.sandbox.conftest import MAYA, OURS, Receiver, Sandbox, wait_for
 
 pytestmark = pytest.mark.witness
 
@@ -188,3 +188,61 @@ def test_lookup(twilio: Client) -> None:
     found = twilio.lookups.v2.phone_numbers("+15035550119").fetch(fields="line_type_intelligence")
     assert found.valid
     assert found.line_type_intelligence["type"] == "landline"
+
+
+def test_calls_and_recordings(sandbox: Sandbox, twilio: Client, receiver: Receiver) -> None:
+    sandbox.weather(call_pace=0.01)
+    receiver.says["/answered"] = "<Response><Record timeout='2' action='/recorded'/></Response>"
+    receiver.says["/recorded"] = "<Response><Dial timeout='1'>+15035550131</Dial></Response>"
+    created = twilio.calls.create(
+        to=MAYA,
+        from_=OURS,
+        url=f"{receiver.url}/answered",
+        status_callback=f"{receiver.url}/steps",
+        status_callback_event=["initiated", "ringing", "answered", "completed"],
+        timeout=500,
+        time_limit=4000,
+        machine_detection="Enable",
+    )
+    assert (created.status, created.direction, created.duration) == ("queued", "outbound-api", None)
+    wait_for(lambda: twilio.calls(created.sid).fetch().status == "ringing")
+    sandbox.own("POST", f"handsets/{MAYA}/calls/{created.sid}/answer")
+    sandbox.own("POST", f"handsets/{MAYA}/calls/{created.sid}/speak", {"seconds": 3})
+    wait_for(lambda: twilio.calls(created.sid).fetch().status == "completed")
+    assert twilio.calls(created.sid).fetch().answered_by == "human"
+    assert [call.status for call in twilio.calls.list(parent_call_sid=created.sid)] == ["no-answer"]
+    steps = [call.form["CallStatus"] for call in receiver.at("/steps")]
+    assert steps[:3] == ["initiated", "ringing", "in-progress"]
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    assert created.sid in [c.sid for c in twilio.calls.list(to=MAYA, from_=OURS, start_time_after=since)]
+    recordings = twilio.recordings.list(call_sid=created.sid)
+    assert [(one.duration, one.source, one.status) for one in recordings] == [
+        ("3", "RecordVerb", "completed")
+    ]
+    assert recordings[0].media_url == receiver.at("/recorded")[0].form["RecordingUrl"]
+    assert twilio.recordings(recordings[0].sid).fetch().channels == 1
+    assert twilio.recordings(recordings[0].sid).delete()
+    assert twilio.recordings.list(call_sid=created.sid) == []
+
+    ringing = twilio.calls.create(
+        to=MAYA, from_=OURS, twiml="<Response><Pause length='3000'/></Response>", timeout=500
+    )
+    wait_for(lambda: twilio.calls(ringing.sid).fetch().status == "ringing")
+    assert twilio.calls(ringing.sid).update(status="canceled").status == "canceled"
+    talking = twilio.calls.create(
+        to=MAYA, from_=OURS, twiml="<Response><Pause length='3000'/></Response>", timeout=500
+    )
+    wait_for(lambda: twilio.calls(talking.sid).fetch().status == "ringing")
+    sandbox.own("POST", f"handsets/{MAYA}/calls/{talking.sid}/answer")
+    wait_for(lambda: twilio.calls(talking.sid).fetch().status == "in-progress")
+    assert (
+        twilio.calls(talking.sid).update(twiml="<Response><Pause length='3000'/></Response>").sid
+        == talking.sid
+    )
+    assert twilio.calls(talking.sid).update(status="completed").status == "completed"
+    hidden = sandbox.own("POST", f"handsets/{MAYA}/calls", {"to": OURS, "withheld": True}).json()["sid"]
+    assert twilio.calls(hidden).fetch().from_formatted
+    for to, code in (("911", 21216), ("+447911123456", 21215)):
+        with pytest.raises(TwilioRestException) as refusal:
+            twilio.calls.create(to=to, from_=OURS, twiml="<Response/>")
+        assert (refusal.value.status, refusal.value.code) == (400, code)

@@ -121,7 +121,11 @@ function showScreen(screen) {
     partner = screen.with;
     $("partner").value = partner;
   }
-  for (const control of document.querySelectorAll("#handset-place :is(button, input)")) control.disabled = !screen?.with;
+  for (const control of document.querySelectorAll("#handset-place :is(button, input, select)")) control.disabled = !screen?.with;
+  if (screen) {
+    set($("when-called"), screen.when_called === "rings" && screen.voicemail_after ? "voicemail" : screen.when_called);
+    $("withheld").checked = screen.withheld;
+  }
   showTexts(screen);
 }
 
@@ -182,7 +186,7 @@ $("phone").addEventListener("change", async () => {
     phone = isNew ? (await ask("/sandbox/handsets", "POST")).phone_number : $("phone").value;
     partner = isNew ? $("partner").value || null : null;
     remember();
-    await Promise.all([loadPeople(), loadScreen()]);
+    await Promise.all([loadPeople(), loadScreen(), loadCalls()]);
   });
 });
 $("partner").addEventListener("change", () => {
@@ -190,6 +194,87 @@ $("partner").addEventListener("change", () => {
   remember();
   attempt($("problem"), loadScreen);
 });
+
+// -- calls
+
+const VOICEMAIL_SECONDS = 10;
+const SPOKEN_SECONDS = 5;
+const STATES = { queued: "Calling", ringing: "Ringing", "in-progress": "Connected" };
+const MINE_ENDED = { completed: "ended", busy: "was busy", "no-answer": "was not answered", canceled: "stopped ringing", failed: "failed" };
+const THEIRS_ENDED = { ...MINE_ENDED, busy: "was declined", "no-answer": "was missed" };
+const HEARD = {
+  heard: (words) => `“${words}”`,
+  played: () => "A sound is played.",
+  ringing: () => "It rings at the other end.",
+  connected: () => "Somebody is on the line.",
+  beep: () => "Beep.",
+  pressed: (words) => `You pressed ${words}.`,
+  spoke: (words) => `You speak for ${words}.`,
+};
+let call = null;
+
+const loadCalls = latest(
+  () => (phone ? ask(`/sandbox/handsets/${encodeURIComponent(phone)}/calls`) : null),
+  (said) => showCalls(said?.calls ?? []),
+);
+
+function showCalls(calls) {
+  const live = calls.filter((one) => !one.ended_at);
+  call = live.find((one) => one.status === "ringing" && !one.mine) ?? live[0] ?? null;
+  const before = calls[0]?.ended_at ? calls[0] : null;
+  const ended = before?.mine ? MINE_ENDED : THEIRS_ENDED;
+  $("last-call").textContent = before && !call ? `The last call, ${before.mine ? "to" : "from"} ${before.with_name}, ${ended[before.status]}.` : "";
+  $("call").hidden = !call;
+  for (const place of [$("texts"), $("write")]) place.hidden = Boolean(call);
+  if (!call) return;
+  const incoming = call.status === "ringing" && !call.mine;
+  const machine = call.answered_by === "voicemail";
+  $("call-who").textContent = call.with_name;
+  $("call-state").textContent = incoming ? "Incoming call" : machine ? "Its own voicemail has answered" : STATES[call.status];
+  for (const button of document.querySelectorAll("[data-act]")) {
+    const forIncoming = ["answer", "decline"].includes(button.dataset.act);
+    button.hidden = incoming !== forIncoming || machine;
+  }
+  $("keys").hidden = incoming || machine;
+  const lines = call.heard.filter((one) => HEARD[one.what]).map((one) => HEARD[one.what](one.words));
+  const heard = $("call-heard");
+  if (heard.dataset.holds === `${call.sid} ${lines.length}`) return;
+  heard.dataset.holds = `${call.sid} ${lines.length}`;
+  heard.replaceChildren(...lines.map((words) => element("p", words)));
+  heard.scrollTop = heard.scrollHeight;
+}
+
+const onCall = (sid, act, wishes = {}) => ask(`/sandbox/handsets/${encodeURIComponent(phone)}/calls/${sid}/${act}`, "POST", wishes);
+
+for (const button of document.querySelectorAll("[data-act]")) {
+  const { act } = button.dataset;
+  button.addEventListener("click", () => attempt($("problem"), () => onCall(call.sid, act, act === "speak" ? { seconds: SPOKEN_SECONDS } : {})));
+}
+for (const key of "123456789*0#") {
+  const button = element("button", key, { type: "button" });
+  button.addEventListener("click", () => attempt($("problem"), () => onCall(call.sid, "digits", { digits: key })));
+  $("keys").append(button);
+}
+for (const button of document.querySelectorAll("[data-call]")) {
+  button.addEventListener("click", () =>
+    attempt($("problem"), async () => {
+      const { sid } = await ask(`/sandbox/handsets/${encodeURIComponent(phone)}/calls`, "POST", { to: partner });
+      if (button.dataset.call !== "voicemail") return;
+      await onCall(sid, "speak", { seconds: VOICEMAIL_SECONDS });
+      await onCall(sid, "hangup", { after_speaking: true });
+    }),
+  );
+}
+
+function changePhone(facts) {
+  return attempt($("problem"), () => ask("/sandbox/world", "PUT", { handsets: [{ phone_number: phone, ...facts }] }));
+}
+
+$("when-called").addEventListener("change", ({ target }) => {
+  const machine = target.value === "voicemail";
+  changePhone({ when_called: machine ? "rings" : target.value, voicemail_after: machine ? VOICEMAIL_SECONDS : 0 });
+});
+$("withheld").addEventListener("change", ({ target }) => changePhone({ withheld: target.checked }));
 
 // -- the verification desk
 
@@ -343,7 +428,7 @@ async function refresh(changed) {
   if (all || changed.includes("log")) loads.push(loadLog());
   if (all || changed.includes("desk")) loads.push(loadDesk());
   if (all || changed.includes("weather")) loads.push(loadWeather());
-  if (all || changed.includes("world") || changed.includes(`handset:${phone}`)) loads.push(loadScreen());
+  if (all || changed.includes("world") || changed.includes(`handset:${phone}`)) loads.push(loadScreen(), loadCalls());
   // Whoever is away now says so by the event stream; what was missed is asked for when it is back.
   await Promise.allSettled(loads);
 }
