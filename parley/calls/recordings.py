@@ -37,6 +37,7 @@ FETCH, DELETE, WRITE_DOWN = "fetch_recording", "delete_recording", "write_down_r
 BARS = 40
 # What is beyond the carrier's limit (`scripts.LONGEST_VOICEMAIL`) by more than this (seconds) is nothing we asked for.
 LONGEST_SECONDS = 150
+SHORTEST_SECONDS = 0.1
 NOT_FETCHED = "The voicemail could not be fetched."
 NO_SOUND = "The voicemail is no recording that can be played."
 TOO_LONG = "The voicemail is longer than two and a half minutes."
@@ -142,9 +143,9 @@ def listen(content: bytes) -> Sound:
     samples.frombytes(frames[: len(frames) // width * width])
     if width == 2 and sys.byteorder == "big":
         samples.byteswap()
-    if len(samples) < channels:
-        raise Unplayable(NO_SOUND)
     seconds = len(samples) / channels / rate
+    if seconds < SHORTEST_SECONDS:
+        raise Unplayable(NO_SOUND)
     if seconds > LONGEST_SECONDS:
         raise Unplayable(TOO_LONG)
     middle = 0 if width == 2 else 128

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import struct
 import wave
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -24,6 +28,10 @@ TOKEN = "a-token-of-the-carrier"
 ACCOUNT = "AC" + "a" * 32
 MAYA = "+15035550118"
 NORA_S, JULES_S = "+15035550190", "+15035550191"
+
+
+# One for all: each new one would load every middleware anew.
+CARRIER = Browser()
 
 
 @dataclass
@@ -92,7 +100,7 @@ class Line:
         path = url.removeprefix(self.base)
         form = self.form(status, **more)
         signature = RequestValidator(token).compute_signature(self.base + path, form)
-        told = Browser().post(
+        told = CARRIER.post(
             path,
             urlencode(form),
             content_type="application/x-www-form-urlencoded",
@@ -144,3 +152,56 @@ def line(house: House, settings: Any) -> Line:
 
 def the_call() -> Call:
     return Call.objects.select_related("message__conversation__client", "member").get()
+
+
+class Shelf:
+    """The carrier's own address: what it answers to which request, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], tuple[int, bytes, str]] = {}
+        self.asked: list[tuple[str, str]] = []
+        shelf = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _any(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                path = self.path.split("?")[0].partition(f"/Accounts/{ACCOUNT}")[2]
+                shelf.asked.append((self.command, path))
+                assert self.headers["Authorization"].startswith("Basic ")
+                unknown = (404, b'{"code": 20404, "message": "no"}', "application/json")
+                status, body, kind = shelf.answers.get((self.command, path), unknown)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do_DELETE = _any
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def says(self, method: str, path: str, answer: Any, status: int = 200) -> None:
+        if isinstance(answer, bytes):
+            self.answers[method, path] = (status, answer, "audio/x-wav")
+        else:
+            body = b"" if status == 204 else json.dumps(answer).encode()
+            self.answers[method, path] = (status, body, "application/json")
+
+    def refuses(self, method: str, path: str, code: int, words: str = "no", status: int = 400) -> None:
+        self.says(method, path, {"code": code, "message": words, "status": status}, status)
+
+
+@pytest.fixture
+def shelf(settings: Any) -> Iterator[Shelf]:
+    shelf = Shelf()
+    settings.TWILIO = {"account_sid": ACCOUNT, "auth_token": TOKEN} | dict.fromkeys(
+        ("api_url", "messaging_url", "lookups_url"), shelf.url
+    )
+    yield shelf
+    shelf.server.shutdown()
+    shelf.server.server_close()

@@ -193,7 +193,7 @@ def end_state() -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("how", ["taken", "missed"])
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_in_whatever_order_it_is_told_the_end_is_the_same(
     house: House, line: Line, how: str, data: st.DataObject
