@@ -10,7 +10,7 @@ from parley.sandbox.control import Missing
 from parley.sandbox.exchange import WITHHELD, Exchange
 from parley.sandbox.lines import Line
 from parley.sandbox.numbering import e164, national
-from parley.sandbox.records import Call
+from parley.sandbox.records import Call, Recording
 from parley.sandbox.truth import moment
 from parley.sandbox.web import BadRequest, Request, Response, answer
 from parley.sandbox.world import World
@@ -18,6 +18,7 @@ from parley.sandbox.world import World
 KEYS = frozenset("0123456789*#")
 _KEYS_LIMIT = 32
 _SPEAK_LIMIT = 3600
+_WORDS_LIMIT = 2000
 SHOWN = 20
 
 
@@ -32,7 +33,7 @@ class CallControl:
             "decline": (set(), self._decline),
             "hangup": ({"after_speaking"}, self._hang_up),
             "digits": ({"digits"}, self._press),
-            "speak": ({"seconds"}, self._speak),
+            "speak": ({"seconds", "words"}, self._speak),
         }
 
     def call(self, request: Request, number: str) -> Response:
@@ -57,8 +58,8 @@ class CallControl:
     def act(self, request: Request, number: str, sid: str, act: str) -> Response:
         """POST /sandbox/handsets/{number}/calls/{sid}/{act}: what its owner does.
 
-        answer, decline; digits {digits}: pressed at once, or as soon as somebody asks; speak {seconds}: at once, or
-        after the beep; hangup {after_speaking?}: at once, or when everything has been said.
+        answer, decline; digits {digits}: pressed at once, or as soon as somebody asks; speak {seconds, words?}: at
+        once, or after the beep; hangup {after_speaking?}: at once, or when everything has been said.
         """
         if act not in self._acts:
             raise Missing(", ".join(self._acts))
@@ -103,7 +104,10 @@ class CallControl:
             or not 0 < seconds <= _SPEAK_LIMIT
         ):
             raise BadRequest(f"seconds must be a number, more than 0 and at most {_SPEAK_LIMIT}")
-        self._exchange.legs.speak(line, seconds)
+        words = wishes.get("words", "")
+        if not isinstance(words, str) or len(words) > _WORDS_LIMIT:
+            raise BadRequest(f"words must be text of at most {_WORDS_LIMIT} characters")
+        self._exchange.legs.speak(line, seconds, words)
 
     def _shown(self, call: Call) -> dict[str, Any]:
         """What the phone's screen shows: never more than its owner can know."""
@@ -141,44 +145,51 @@ class CallControl:
             "handset": query.get("handset"),
             "parent": query.get("parent"),
         }
+        legs: dict[str, list[str]] = {}
+        for call in self._world.calls.values():
+            if call.parent:
+                legs.setdefault(call.parent, []).append(call.sid)
+        recordings: dict[str, list[Recording]] = {}
+        for recording in self._world.recordings.values():
+            recordings.setdefault(recording.call, []).append(recording)
         rows = [
-            self._row(call)
+            _row(call, legs.get(call.sid, []), recordings.get(call.sid, []))
             for call in self._world.calls.values()
             if call.created >= since
             and all(not value or getattr(call, name) == value for name, value in wanted.items())
         ]
         return answer({"calls": rows})
 
-    def _row(self, call: Call) -> dict[str, Any]:
-        return {
-            "sid": call.sid,
-            "parent": call.parent or None,
-            "legs": [one.sid for one in self._world.calls.values() if one.parent == call.sid],
-            "direction": call.direction,
-            "from": call.sender,
-            "to": call.recipient,
-            "handset": call.handset,
-            "status": call.status,
-            "created_at": call.created,
-            "answered_at": call.answered,
-            "ended_at": call.ended,
-            "duration": call.duration,
-            "answered_by": call.answered_by or None,
-            "heard": [{"at": at, "what": what, "words": words} for at, what, words in call.log],
-            "recordings": [
-                {
-                    "sid": one.sid,
-                    "source": one.source,
-                    "status": one.status,
-                    "seconds": one.seconds,
-                    "deleted": one.deleted,
-                }
-                for one in self._world.recordings.values()
-                if one.call == call.sid
-            ],
-            "problems": call.problems,
-            "webhooks": call.calls,
-        }
+
+def _row(call: Call, legs: list[str], recordings: list[Recording]) -> dict[str, Any]:
+    return {
+        "sid": call.sid,
+        "parent": call.parent or None,
+        "legs": legs,
+        "direction": call.direction,
+        "from": call.sender,
+        "to": call.recipient,
+        "handset": call.handset,
+        "status": call.status,
+        "created_at": call.created,
+        "answered_at": call.answered,
+        "ended_at": call.ended,
+        "duration": call.duration,
+        "answered_by": call.answered_by or None,
+        "heard": [{"at": at, "what": what, "words": words} for at, what, words in call.log],
+        "recordings": [
+            {
+                "sid": one.sid,
+                "source": one.source,
+                "status": one.status,
+                "seconds": one.seconds,
+                "deleted": one.deleted,
+            }
+            for one in recordings
+        ],
+        "problems": call.problems,
+        "webhooks": call.calls,
+    }
 
 
 def _only(wishes: dict[str, Any], known: set[str]) -> None:

@@ -13,7 +13,7 @@ from parley.sandbox.account import ACCOUNT_SID
 from parley.sandbox.errors import PROBLEMS
 from parley.sandbox.lines import Line
 from parley.sandbox.network import API_VERSION
-from parley.sandbox.records import Call, Recording
+from parley.sandbox.records import Call, Recording, new_sid
 from parley.sandbox.rest import V2010, is_web_url, rfc2822
 from parley.sandbox.weather import Sky
 from parley.sandbox.webhooks import Done, Form, Webhooks
@@ -101,6 +101,21 @@ class Reports:
             ("RecordingUrl", self.url_of(recording)),
         ]
         self._call_back(call, "recording", method, callback, form)
+
+    def tell_of_transcription(self, call: Call, recording: Recording, words: str, callback: str) -> None:
+        """What was said (https://www.twilio.com/docs/voice/twiml/record#transcribe); nothing: it failed."""
+        sid = new_sid("TR")
+        form = [
+            *self.facts(call),
+            ("RecordingSid", recording.sid),
+            ("RecordingUrl", self.url_of(recording)),
+            ("TranscriptionSid", sid),
+            ("TranscriptionStatus", "completed" if words else "failed"),
+            ("TranscriptionText", words),
+            ("TranscriptionType", "fast"),
+            ("TranscriptionUrl", f"{self.url_of(recording)}/Transcriptions/{sid}"),
+        ]
+        self._call_back(call, "transcription", "POST", callback, form)
 
     def ask_in_vain(self, line: Line, url: str, method: str, more: Form) -> None:
         """Ask for TwiML that nobody will follow: the caller has gone."""

@@ -20,13 +20,14 @@ from typing import Any
 
 from parley.sandbox import voice
 from parley.sandbox.call_reports import Reports
-from parley.sandbox.lines import HungUp, Line, Order
+from parley.sandbox.lines import HungUp, Line, Order, Spoken
 from parley.sandbox.records import Call, Recording, new_sid
 from parley.sandbox.world import World
 
 log = logging.getLogger("parley.sandbox")
 
 _PROCESSING_SECONDS = 1.0
+_TRANSCRIBING_SECONDS = 4.0
 # A private voicemail plays its greeting and records this long, then hangs up.
 _VOICEMAIL_SECONDS = 30.0
 
@@ -75,30 +76,29 @@ class Legs:
             line.held_keys += keys
         line.wake()
 
-    def speak(self, line: Line, seconds: float) -> None:
+    def speak(self, line: Line, seconds: float, words: str = "") -> None:
         """Words of that length; if nobody listens yet, as soon as somebody does (after the beep)."""
         if line.listened:
-            self._say(line, seconds)
+            self._say(line, seconds, words)
         else:
-            line.held_words.append(seconds)
+            line.held_speech.append((seconds, words))
 
     def go_after_speaking(self, line: Line) -> None:
         """Hang up once everything has been said."""
         line.goes_after_speaking = True
-        if line.listened and not line.held_words:
+        if line.listened and not line.held_speech:
             self.leave_at(line, line.quiet_since)
 
-    def _say(self, line: Line, seconds: float) -> None:
-        start = max(line.now, line.quiet_since)
-        line.speech.append((start, seconds))
+    def _say(self, line: Line, seconds: float, words: str) -> None:
+        line.speech.append(Spoken(max(line.now, line.quiet_since), seconds, words))
         self.log(line, "spoke", f"{seconds:g} s")
         line.wake()
 
     def listen(self, line: Line) -> None:
         """From now on somebody hears what is said on this line, or it is recorded."""
         line.listened = True
-        while line.held_words:
-            self._say(line, line.held_words.pop(0))
+        while line.held_speech:
+            self._say(line, *line.held_speech.pop(0))
         if line.goes_after_speaking:
             self.leave_at(line, line.quiet_since)
 
@@ -226,6 +226,17 @@ class Legs:
                 method,
             )
         return recording
+
+    def transcribe(self, line: Line, recording: Recording, words: str, callback: str) -> None:
+        """Have the carrier write down what was said, as it does for recordings of 2 to 120 seconds."""
+        asyncio.get_running_loop().call_later(
+            line.real(_TRANSCRIBING_SECONDS),
+            self._reports.tell_of_transcription,
+            line.call,
+            recording,
+            words if 2 <= recording.duration <= 120 else "",
+            callback,
+        )
 
     def log(self, line: Line, what: str, words: str) -> None:
         """What is heard or done at this phone."""

@@ -33,6 +33,15 @@ class Order:
     document: Document | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Words of so many seconds of the call, from `at` on the loop's clock."""
+
+    at: float
+    seconds: float
+    words: str = ""
+
+
 class Line:
     """One leg while it lasts. Whoever changes it calls wake(); whoever follows it waits in until().
 
@@ -53,9 +62,8 @@ class Line:
         self.fallback: Order | None = None
         self.keys = ""
         self.held_keys = ""
-        self.held_words: list[float] = []
-        # (when on the loop's clock, call seconds)
-        self.speech: list[tuple[float, float]] = []
+        self.held_speech: list[tuple[float, str]] = []
+        self.speech: list[Spoken] = []
         self.goes_after_speaking = False
         self.over = asyncio.Event()
         self._awake = asyncio.Event()
@@ -70,7 +78,7 @@ class Line:
     @property
     def quiet_since(self) -> float:
         """When the last word ended, or will end; 0 if none was said."""
-        return max((at + self.real(seconds) for at, seconds in self.speech), default=0.0)
+        return max((one.at + self.real(one.seconds) for one in self.speech), default=0.0)
 
     def real(self, seconds: float) -> float:
         """How long so many seconds of the call last."""

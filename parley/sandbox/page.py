@@ -90,8 +90,18 @@ class Page:
         numbers = list(self._world.numbers.values())
         sender = numbers[0].phone_number if numbers else "+18555550142"
         recipient = shown[0].phone_number if shown else "+15035550118"
+        rung = [
+            one
+            for one in self._world.calls.values()
+            if one.status == "ringing" and one.direction != "inbound"
+        ]
+        names = {one.phone_number: one.name for one in handsets}
         return answer(
             {
+                "ringing": [
+                    {"phone_number": one.handset, "words": names.get(one.handset) or national(one.handset)}
+                    for one in rung
+                ],
                 "handsets": [{**one.as_dict(), "national": national(one.phone_number)} for one in shown],
                 "numbers": [
                     {

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from parley.sandbox import twiml, voice
 from parley.sandbox.call_reports import Reports
 from parley.sandbox.legs import Legs
-from parley.sandbox.lines import HungUp, Line, Order, Redirected
+from parley.sandbox.lines import HungUp, Line, Order, Redirected, Spoken
 from parley.sandbox.numbering import country, e164, is_emergency
 from parley.sandbox.records import Call, new_sid
 from parley.sandbox.rest import COUNTRIES, is_web_url
@@ -287,9 +287,14 @@ class Script:
                 ("Digits", ending),
             ]
             action = document.address(verb.text("action"))
+            if verb.flag("transcribe") and verb.text("transcribeCallback"):
+                words = " ".join(one.words for one in line.speech[already:] if one.words)
+                address = document.address(verb.text("transcribeCallback"))
+                self._legs.transcribe(line, recording, words, address)
             if gone is None:
                 return await self._fetch(line, action, verb.method, more)
-            self._reports.ask_in_vain(line, action, verb.method, more)
+            if isinstance(gone, HungUp):
+                self._reports.ask_in_vain(line, action, verb.method, more)
         if gone is not None:
             raise gone
         return None
@@ -462,14 +467,12 @@ class Script:
         ]
 
 
-def _within(
-    line: Line, speech: Sequence[tuple[float, float]], start: float, stop: float
-) -> list[tuple[float, float]]:
+def _within(line: Line, speech: Sequence[Spoken], start: float, stop: float) -> list[tuple[float, float]]:
     """What of the speech fell in between, as (start, seconds) of the call from `start` on."""
     pieces: list[tuple[float, float]] = []
-    for at, seconds in sorted(speech):
-        offset = (at - start) / line.call.pace
-        length = min(seconds, (stop - at) / line.call.pace)
+    for one in sorted(speech, key=lambda spoken: spoken.at):
+        offset = (one.at - start) / line.call.pace
+        length = min(one.seconds, (stop - one.at) / line.call.pace)
         if offset + length > 0 and length > 0:
             pieces.append((max(offset, 0.0), length + min(offset, 0.0)))
     return pieces

@@ -191,6 +191,7 @@ class World:
             call.order = self._order
             self._index_call(call)
         self._journal.append("call", call.as_dict())
+        self._changes.tell("calls")
         self.tell_of_call(call)
 
     def tell_of_call(self, call: Call) -> None:

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.sandbox.conftest import LOCAL, MAYA, OURS, Receiver, Sandbox, wait_for
+from tests.sandbox.conftest import LANDLINE, LOCAL, MAYA, OURS, Receiver, Sandbox, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -126,7 +126,9 @@ def test_a_call_from_the_phone_and_one_to_it(browser: Browser, sandbox: Sandbox,
         "<Response><Gather action='/menu' numDigits='1' timeout='90000'>"
         f"<Say>{HOSTILE.replace('<', '&lt;')}</Say></Gather></Response>"
     )
-    receiver.says["/menu"] = "<Response><Say>Speak.</Say><Record action='/recorded' timeout='100'/></Response>"
+    receiver.says["/menu"] = (
+        "<Response><Say>Speak.</Say><Record action='/recorded' timeout='100'/></Response>"
+    )
     receiver.says["/recorded"] = "<Response><Pause length='90000'/></Response>"
     with a_page(browser, f"{sandbox.url}/?phone=%2B15035550118&with=%2B18555550142", width=390) as page:
         panel = page.get_by_role("region", name="Call")
@@ -163,10 +165,17 @@ def test_a_call_from_the_phone_and_one_to_it(browser: Browser, sandbox: Sandbox,
         expect(panel.locator("#call-state")).to_have_text("Incoming call")
         expect(panel.locator("#call-who")).to_have_text("Juniper Hair Studio")
         panel.get_by_role("button", name="Decline").click()
-        expect(page.locator("#last-call")).to_have_text("The last call, from Juniper Hair Studio, was declined.")
+        expect(page.locator("#last-call")).to_have_text(
+            "The last call, from Juniper Hair Studio, was declined."
+        )
         sandbox.rest("POST", "Calls.json", form)
         panel.get_by_role("button", name="Answer").click()
         expect(page.locator("#log tr").first).to_contain_text("completed")
+        sandbox.rest("POST", "Calls.json", {**form, "To": LANDLINE})
+        page.get_by_role("button", name="The old phone rings").click()
+        panel.get_by_role("button", name="Answer").click()
+        expect(page.locator("#last-call")).to_have_text("The last call, from Juniper Hair Studio, ended.")
+        page.get_by_label("Phone", exact=True).select_option(MAYA)
         page.get_by_label("When called").select_option("It is busy")
         wait_for(lambda: sandbox.own("GET", f"handsets/{MAYA}").json()["when_called"] == "busy")
         page.get_by_label("Hides its number").check()

@@ -242,6 +242,15 @@ def test_a_voicemail_ends_by_silence_by_hanging_up_by_a_key_and_by_its_length(te
     assert (asked["Digits"], asked["RecordingDuration"], asked["CallStatus"]) == ("hangup", "3", "completed")
     assert telephone.ended(gone)["status"] == "completed"
 
+    noted = telephone.call('<Record transcribe="true" transcribeCallback="/noted" action="/noted-down"/>')
+    telephone.act(MAYA, noted, "speak", seconds=4, words="Könnten wir früher?")
+    written = telephone.asked("/noted")
+    assert (written["TranscriptionText"], written["TranscriptionStatus"]) == (
+        "Könnten wir früher?",
+        "completed",
+    )
+    assert written["RecordingSid"] == telephone.asked("/noted-down")["RecordingSid"]
+
     long = telephone.call(RECORD)
     telephone.act(MAYA, long, "speak", seconds=60)
     assert telephone.asked("/recorded", 2)["RecordingDuration"] == "20"

@@ -101,6 +101,7 @@ const loadPeople = latest(
     $("auth-token").textContent = people.auth_token;
     $("address").textContent = people.url;
     $("example").textContent = people.example;
+    showRinging(people.ringing.filter((one) => one.phone_number !== phone));
   },
 );
 
@@ -242,6 +243,30 @@ function showCalls(calls) {
   heard.dataset.holds = `${call.sid} ${lines.length}`;
   heard.replaceChildren(...lines.map((words) => element("p", words)));
   heard.scrollTop = heard.scrollHeight;
+}
+
+// Phones that ring while another one is looked at: picking one shows it.
+function showRinging(phones) {
+  const words = phones.map((one) => `${one.phone_number} ${one.words}`).join();
+  if ($("ringing").dataset.holds === words) return;
+  $("ringing").dataset.holds = words;
+  $("ringing").hidden = !phones.length;
+  $("ringing").replaceChildren(
+    ...phones.map((one) => {
+      const button = element("button", `${one.words} rings`, { type: "button", className: "button" });
+      button.dataset.size = "small";
+      button.prepend(icon("phone"));
+      button.addEventListener("click", () => attempt($("problem"), () => showPhone(one.phone_number)));
+      return button;
+    }),
+  );
+}
+
+function showPhone(number) {
+  phone = number;
+  partner = null;
+  remember();
+  return Promise.all([loadPeople(), loadScreen(), loadCalls()]);
 }
 
 const onCall = (sid, act, wishes = {}) => ask(`/sandbox/handsets/${encodeURIComponent(phone)}/calls/${sid}/${act}`, "POST", wishes);
@@ -424,7 +449,7 @@ function live(on) {
 async function refresh(changed) {
   const loads = [];
   const all = changed === undefined;
-  if (all || changed.includes("world")) loads.push(loadPeople());
+  if (all || changed.includes("world") || changed.includes("calls")) loads.push(loadPeople());
   if (all || changed.includes("log")) loads.push(loadLog());
   if (all || changed.includes("desk")) loads.push(loadDesk());
   if (all || changed.includes("weather")) loads.push(loadWeather());
