@@ -21,8 +21,8 @@ def rules_of(business: Business) -> CallRules:
 
 
 def takes_calls(business: Business, rules: CallRules) -> bool:
-    """The combined app is chosen and installed. Else callers hear how to reach the business."""
-    return business.mode == Business.Mode.CALLS and rules.installed
+    """The combined app is chosen, paid for and installed. Else callers hear how to reach the business."""
+    return business.mode == Business.Mode.CALLS and business.plan.paid and rules.installed
 
 
 def install(business: Business) -> CallRules:

@@ -32,6 +32,9 @@ from parley.sms.numbers import is_emergency, pretty
 State = Call.State
 # The job, by the name that `tasks` gives it.
 PLACE = "place_call"
+# Who asked for a call longer ago does not expect their phone to ring any more; a database from a backup asks again.
+TOO_LATE = timedelta(seconds=60)
+WAITED = "Nobody was called: it took Parley too long. Try again."
 # A second call while the member's phone still rings for the first would ring it twice.
 RINGS_ALREADY = timedelta(seconds=40)
 
@@ -152,6 +155,9 @@ def place(call_id: uuid.UUID, business_id: uuid.UUID) -> None:
         except Call.DoesNotExist:
             return
         if call.business_id != business_id or call.state != State.CALLING or call.member is None:
+            return
+        if timezone.now() - call.started_at > TOO_LATE:
+            outcomes.climb(call, State.FAILED, reason=WAITED)
             return
         ring, new = Ring.objects.get_or_create(business_id=business_id, call=call, member=call.member)
     if not new:

@@ -62,7 +62,7 @@ def unknown_caller(business: Business) -> Client:
     client, _ = Client.objects.get_or_create(
         pk=uuid.uuid5(business.pk, words.UNKNOWN),
         business=business,
-        defaults=dict(zip(("first_name", "last_name"), words.UNKNOWN.split(" "), strict=True)),
+        defaults={"first_name": words.UNKNOWN},
     )
     return client
 

@@ -49,8 +49,10 @@ def ringing(call: Call, rings: Sequence[Ring], rules: CallRules, *, greets: bool
         shows=call.number.number,
         after=address(call, "after", rings[0]),
     )
-    language = words.language_of(call.business, call.message.conversation.client)
-    return [Say(rules.greeting, language), connect] if greets and rules.greeting else [connect]
+    if not (greets and rules.greeting):
+        return [connect]
+    # A business's own words are in its own language.
+    return [Say(rules.greeting, words.language_of(call.business)), connect]
 
 
 def voicemail(call: Call, rules: CallRules, voice: Voice) -> Steps:

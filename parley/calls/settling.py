@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from parley.calls import outcomes
+from parley.calls.calling import WAITED
 from parley.calls.models import Call, Ring
 from parley.calls.webhooks import LEG_OF, OWN_PHONE, caller_gone
 from parley.carriers.base import SendError, Unavailable
@@ -86,8 +87,8 @@ def _settle_outbound(call: Call, lost: bool) -> None:
                 outcomes.climb(held, State.ENDED)
             else:
                 outcomes.climb(held, State.CANCELED, reason=OWN_PHONE[own.status])
-        elif own is None and ring is not None:
-            outcomes.climb(held, State.FAILED, reason=NEVER_RANG)
+        elif own is None and leg is None:
+            outcomes.climb(held, State.FAILED, reason=NEVER_RANG if ring else WAITED)
         elif lost:
             outcomes.climb(held, State.FAILED, reason=LOST)
 

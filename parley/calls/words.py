@@ -70,8 +70,10 @@ def how_to_reach(business: Business, language: str, *, same_number: bool = True)
 
 
 def voicemail(business: Business, own: str, language: str) -> Say:
-    """What is heard before the beep: the business's own words, else Parley's."""
-    return Say(own or VOICEMAIL[language].format(name=business.name), language)
+    """What is heard before the beep: the business's own words, in its own language, else Parley's."""
+    if own:
+        return Say(own, language_of(business))
+    return Say(VOICEMAIL[language].format(name=business.name), language)
 
 
 def asking(client: Client, business: Business) -> Say:

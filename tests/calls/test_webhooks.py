@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,11 +17,12 @@ from parley.businesses.models import Business
 from parley.calls import answering, coming, texting_back
 from parley.calls.models import Answerer, Call, CallRules, Recording, Ring
 from parley.clients.models import Client
-from parley.messaging import unread
+from parley.messaging import unread, why
 from parley.messaging.models import Conversation, Message, Route
 from parley.notifications.models import Letter, Notification
 from parley.numbers.models import PhoneNumber
 from tests.calls.conftest import JULES_S, MAYA, NORA_S, Answer, Line, the_call, with_calls
+from tests.notifications.test_choices import enter
 from tests.people import House
 
 pytestmark = pytest.mark.django_db
@@ -426,3 +428,64 @@ def test_a_key_is_needed_and_another_key_declines(house: House, line: Line) -> N
     )
     assert left.verbs == ["Say", "Record", "Hangup"]
     assert the_call().state == "missed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_call_twice_at_once_is_one(house: House, line: Line) -> None:
+    answers: list[Answer] = []
+    together = Barrier(4)
+
+    def ask() -> None:
+        together.wait(20)
+        try:
+            answers.append(line.rings())
+        finally:
+            connections.close_all()
+
+    asking = [Thread(target=ask) for _ in range(4)]
+    for each in asking:
+        each.start()
+    for each in asking:
+        each.join(30)
+    assert {(each.status, each.body) for each in answers} == {(200, answers[0].body)}
+    assert answers[0].phones == [NORA_S, JULES_S]
+    assert (Call.objects.count(), Message.objects.count(), Ring.objects.count()) == (1, 1, 2)
+    assert Client.objects.count() == Conversation.objects.count() == 1
+
+
+def test_what_a_plan_no_longer_pays_for(house: House, line: Line) -> None:
+    Business.objects.update(plan_id="free")
+    assert line.rings().verbs == ["Say", "Hangup"]
+
+
+def test_details_of_a_call(house: House, line: Line) -> None:
+    house.client()
+    unanswered(line, line.rings())
+    hidden = Line(line.base, line.to, "anonymous")
+    hidden.rings()
+    told = [
+        [fact.words for fact in why.explain(message)]
+        for message in Message.objects.select_related("conversation__client", "number", "business").order_by(
+            "at"
+        )
+    ]
+    assert told == [
+        ["A call from Maya.", "(503) 555-0118", "(855) 555-0142", "Called."],
+        ["A call from Unknown caller.", "A number that was withheld.", "(855) 555-0142", "Called."],
+    ]
+
+
+def test_reading_counts_only_what_asks_to_be_read(house: House, line: Line) -> None:
+    first = house.text(house.client(), "Hi")
+    reader = enter(house.owner)
+    for removed in (False, True):
+        if removed:
+            answering.remove(house.business)
+        call = Line(line.base, line.to)
+        script = call.rings()
+        if not removed:
+            unanswered(call, script)
+        reader.post(f"/inbox/{first.conversation_id}/read", {"seen": str(first.pk)})
+        assert Conversation.objects.get().unread == 1, (
+            "the call that was missed, not the one that heard a greeting"
+        )
