@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db.backends.postgresql.operations import DatabaseOperations
 from hypothesis import settings
 
 from tests.people import House, make_house
-from tests.world import World, a_world
+from tests.world import World
 
 # Two cores that run two workers and a browser: a slow example is not a wrong one.
 settings.register_profile("parley", deadline=None)
@@ -45,6 +46,15 @@ def _quick_flush() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """A hash is slow on purpose, 150 ms and 100 MB each: as many of these tests' time as all that they are about."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, least in (("time_cost", 1), ("memory_cost", 64), ("parallelism", 1)):
+            patch.setattr(Argon2PasswordHasher, name, least)
+        yield
+
+
 @pytest.fixture
 def juniper(db: None) -> House:
     """The business that most tests are about."""
@@ -57,15 +67,34 @@ def alder(db: None) -> House:
     return make_house("Alder Physio", "+18555550167", time_zone="America/Toronto", country="CA")
 
 
-@pytest.fixture(scope="module")
-def _web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with a_world(tmp_path_factory.mktemp("web"), "web") as world:
-        yield world
+WEB = pytest.StashKey[World]()
+
+
+@pytest.fixture(scope="session")
+def _web(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[World]:
+    world = World(tmp_path_factory.mktemp("web"), forks=True)
+    request.config.stash[WEB] = world
+    yield world
+    world.close()
+
+
+def _asks_for_web(module: pytest.Module) -> bool:
+    return any("web" in item.fixturenames for item in module.session.items if item.parent is module)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """`parley web` serves one module after the other, and is away in those that know nothing of it."""
+    world = item.config.stash.get(WEB, None)
+    if world and not (nextitem and (nextitem.parent is item.parent or _asks_for_web(nextitem.parent))):
+        world.stop_all_but()
 
 
 @pytest.fixture
 def web(transactional_db: None, _web: World) -> Iterator[World]:
-    """A real `parley web` on the test database. One process serves a module: starting it takes seconds."""
+    """A real `parley web` on the test database. One process serves many tests: starting it takes seconds."""
     if not _web.running("web"):
         _web.start("web")
     yield _web

@@ -14,19 +14,20 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import pytest
 from openapi_schema_validator import OAS30Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
+
+from tests.waiting import free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
 SPECS = Path(os.environ.get("PARLEY_SPECS") or ROOT.parent / "shared" / "specs")
@@ -34,6 +35,7 @@ FOLDER = ROOT / "var" / "witness"
 
 PRISM = "5.14.2"  # the last version that runs on node 20; 5.16 asks for 24.18
 START_SECONDS = 60.0  # two at once on two busy cores were seen to take 9
+ATTEMPTS = 3
 
 
 def missing() -> str | None:
@@ -133,44 +135,57 @@ def prism(kind: Literal["mock", "proxy"], spec_name: str, upstream: str | None =
     if (kind == "proxy") != (upstream is not None):
         raise ValueError("a proxy needs an upstream, and a mock has none")
     program = installed("@stoplight/prism-cli", PRISM) / "dist" / "index.js"
-    port = _free_port()
-    command = ["node", str(program), kind, "--errors", "-h", "127.0.0.1", "-p", str(port)]
-    command += [str(SPECS / spec_name), *([upstream] if upstream else [])]
+    command = ["node", str(program), kind, "--errors", "-h", "127.0.0.1", "-p"]
+    asked = [str(SPECS / spec_name), *([upstream] if upstream else [])]
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        process, port = _started(command, asked, log)
         try:
-            if not _answers(process, port):
-                log.seek(0)
-                raise RuntimeError(f"prism did not answer within {START_SECONDS} s:\n{log.read()[-2000:]}")
             yield f"http://127.0.0.1:{port}"
+        except BaseException as error:
+            error.add_note(f"prism ({kind} {spec_name}), exit code {process.poll()}, said:\n{_said(log)}")
+            raise
         finally:
             _end(process)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _started(command: list[str], asked: list[str], log: IO[str]) -> tuple[subprocess.Popen[bytes], int]:
+    """A prism that listens, and its port; another port for one that ended at once, for somebody may have had it."""
+    for _ in range(ATTEMPTS):
+        (port,) = free_ports(1)
+        process = subprocess.Popen(
+            [*command, str(port), *asked],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            # A connection would prove only that somebody listens there.
+            if _says(process, log, f"Prism is listening on http://127.0.0.1:{port}"):
+                return process, port
+        except BaseException:
+            _end(process)
+            raise
+        _end(process)
+    raise RuntimeError(f"prism ended {ATTEMPTS} times before it listened:\n{_said(log)}")
 
 
-def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
-    # It listens only after it has read the file, so a connection is proof, and asks the upstream nothing.
+def _says(process: subprocess.Popen[bytes], log: IO[str], words: str) -> bool:
+    """Whether it said so before it ended. Raises TimeoutError if it does neither."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return True
-        except OSError:
-            pass
-        try:
-            process.wait(timeout=0.1)
+    while words not in _said(log):
+        if process.poll() is not None:
             return False
-        except subprocess.TimeoutExpired:
-            continue
-    return False
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"prism does not listen after {START_SECONDS:g} s:\n{_said(log)}")
+        time.sleep(0.05)
+    return True
+
+
+def _said(log: IO[str]) -> str:
+    """The end of what prism has said. Its own place in the file is where it writes: ours must not move it."""
+    size = os.fstat(log.fileno()).st_size
+    return os.pread(log.fileno(), 4000, max(0, size - 4000)).decode(errors="replace")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from django.db import connections
 
+from tests.nursery import KINDS, Child, Nursery
 from tests.waiting import free_ports, until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,15 +51,18 @@ def database_url() -> str:
 class World:
     """`start` what a test needs; all of it is stopped by `close`."""
 
-    def __init__(self, folder: Path, patience: float = 0.05) -> None:
+    def __init__(self, folder: Path, patience: float = 0.05, *, forks: bool = False) -> None:
+        """`forks`: what is started often is forked from a process that has loaded Parley (tests/nursery.py)."""
         self.folder = folder
+        self.forks = forks
+        self.nurseries: list[Nursery] = []
         # Where the code of what is started is.
         self.tree = ROOT
         self.port, self.sandbox_port, self.mailbox_port, self.smtp_port = free_ports(4)
         self.url = f"http://localhost:{self.port}"
         self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
         self.mailbox_url = f"http://127.0.0.1:{self.mailbox_port}"
-        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.children: dict[str, subprocess.Popen[bytes] | Child] = {}
         from parley.sandbox import account
 
         self.account_sid, self.auth_token = account.ACCOUNT_SID, account.AUTH_TOKEN
@@ -88,7 +92,10 @@ class World:
     def start(self, *names: str) -> None:
         """Start children by their `parley` names and wait until they answer. "texts#2" is another `parley texts`."""
         for name in names:
-            self.launch(name)
+            if self.forks and name.partition("#")[0] in KINDS:
+                self.children[name] = self._nursery().start(name.partition("#")[0], self._log(name))
+            else:
+                self.launch(name)
         for name, url in (("web", f"{self.url}/healthz"), ("sandbox", f"{self.sandbox_url}/sandbox/health")):
             if name in names:
                 until(lambda: self._up(name, url), 60, what=name)  # noqa: B023  asked at once
@@ -98,7 +105,7 @@ class World:
 
         Returns its process id.
         """
-        with open(self.folder / f"{name}.log", "ab") as log:
+        with self._log(name).open("ab") as log:
             self.children[name] = subprocess.Popen(
                 [*before, sys.executable, "-m", "parley", name.partition("#")[0]],
                 cwd=self.tree,
@@ -109,6 +116,16 @@ class World:
                 start_new_session=True,
             )
         return self.children[name].pid
+
+    def _nursery(self) -> Nursery:
+        for known in self.nurseries:
+            if known.environment == self.environment:
+                return known
+        self.nurseries.append(Nursery(self.environment, self._log("nursery")))
+        return self.nurseries[-1]
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
     def afresh(self, *names: str, patience: float = 0.05) -> None:
         """Start these for another test: the sandbox knows nothing of the last, and no job of other tests waits."""
@@ -143,10 +160,11 @@ class World:
 
     def close(self) -> None:
         self.stop_all_but()
+        while self.nurseries:
+            self.nurseries.pop().close()
 
     def _up(self, name: str, url: str) -> bool:
-        log = self.folder / f"{name}.log"
-        assert self.running(name), f"{name} ended: {log.read_text()[-2000:]}"
+        assert self.running(name), f"{name} ended: {self._log(name).read_text()[-2000:]}"
         return self.answers(url)
 
     def answers(self, url: str) -> bool:

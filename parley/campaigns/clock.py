@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -32,6 +33,7 @@ from parley.messaging.sending import ROOM_TO_ARRIVE, Automatic, place_of
 from parley.messaging.sending_many import send_many
 from parley.pulse.hands import Hands
 from parley.quota import ledger
+from parley.quota.models import Balance
 from parley.sms import quiet_hours, segments
 from parley.sms.numbers import is_toll_free
 
@@ -43,6 +45,8 @@ Status, Phase, State = Campaign.Status, Campaign.Phase, Recipient.State
 AHEAD = 10.0
 AHEAD_UNPACED = 3000
 BLOCK = 500
+# With so many texts for each of a block it need not be asked who else spends them.
+ENOUGH = 20
 # After so long (seconds) those of the first few who are not heard of are not waited for any more, nor before so many of
 # them (in per cent) are heard of.
 WATCHED = 600.0
@@ -227,10 +231,7 @@ def _ended(campaign: Campaign) -> bool:
     """End it when nobody waits any more and nothing is on its way. Always False: nothing was written."""
     left = Recipient.objects.filter(campaign=campaign, state__in=(State.WAITING, State.QUEUED))
     if not left.exists():
-        now = timezone.now()
-        Campaign.objects.filter(pk=campaign.pk, status=Status.SENDING).update(
-            status=Status.SENT, ended_at=now, changed_at=now
-        )
+        control.end(campaign)
     return False
 
 
@@ -308,22 +309,21 @@ class Block:
 
     def _send(self) -> Any:
         """What became of each text; None if the business has too few texts left, and the campaign is paused."""
-        while self.texts:
-            left = ledger.balance(self.business).left
-            fits = 0
-            for count, (*_, cost) in enumerate(self.texts.values(), 1):
-                if (left := left - cost) < 0:
-                    break
-                fits = count
-            if not fits:
-                why = f"{ledger.none_left(self.business)} Buy more, and let it go on."
-                control.pause(self.campaign, why, braked=True)
-                return None
-            self.texts = dict(list(self.texts.items())[:fits])
-            return send_many(
-                self.business, Message.Kind.MARKETING, [text for _, text, _ in self.texts.values()]
-            )
-        return {}
+        if not self.texts:
+            return {}
+        left = ledger.balance(self.business).left
+        if left < ENOUGH * BLOCK:
+            # Held, so that nobody takes what is counted on: a text that cannot be paid for would be lost.
+            left = Balance.objects.select_for_update(no_key=True).get(business=self.business).left
+        costs = accumulate(cost for *_, cost in self.texts.values())
+        fits = sum(spent <= left for spent in costs)
+        if not fits:
+            why = f"{ledger.none_left(self.business)} Buy more, and let it go on."
+            control.pause(self.campaign, why, braked=True)
+            return None
+        self.texts = dict(list(self.texts.items())[:fits])
+        texts = [text for _, text, _ in self.texts.values()]
+        return send_many(self.business, Message.Kind.MARKETING, texts)
 
     def _record(self, recipients: Sequence[Recipient], became: Any, tally: Tally, now: datetime) -> None:
         of = self.campaign.business_id, self.campaign.pk

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from parley.businesses.models import Business, Member
-from parley.campaigns import brake
+from parley.campaigns import brake, news
 from parley.campaigns.counting import Tally
 from parley.campaigns.models import Campaign
 from parley.live.nudges import nudge
@@ -73,6 +73,8 @@ def pause(campaign: Campaign, why: str = "", *, braked: bool = False) -> None:
     """
     _move(campaign, (Status.SENDING,), status=Status.PAUSED, reason=why[:300], braked=braked)
     withdraw(campaign)
+    if braked:
+        news.tell_paused(campaign)
 
 
 def resume(campaign: Campaign) -> None:
@@ -102,6 +104,13 @@ def stop(campaign: Campaign) -> None:
         ended_at=timezone.now(),
     )
     withdraw(campaign)
+
+
+@transaction.atomic
+def end(campaign: Campaign) -> None:
+    """All of it has left. Raises CannotChange."""
+    _move(campaign, (Status.SENDING,), status=Status.SENT, ended_at=timezone.now())
+    news.tell_sent(campaign)
 
 
 def _move(campaign: Campaign, of: tuple[str, ...], **changes: Any) -> None:

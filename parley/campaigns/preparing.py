@@ -13,6 +13,7 @@ from django.utils import timezone
 from parley.businesses.tenancy import new_id
 from parley.campaigns import audience, wording
 from parley.campaigns.models import Campaign, Link
+from parley.live.nudges import nudge
 
 # The first few: as many as make a failure show that is worth stopping for, and of a large audience one in fifty.
 FEWEST_FIRST = 10
@@ -95,6 +96,7 @@ def _prepare(campaign: Campaign) -> None:
         raise _Halted
     for name, value in changes.items():
         setattr(campaign, name, value)
+    nudge(campaign.business_id, [])
 
 
 def _write_links(campaign: Campaign) -> None:

@@ -56,6 +56,12 @@ KINDS = (
         "When an estimate is accepted or declined, and when another system tells that a client has paid.",
     ),
     Kind(
+        Notification.Kind.CAMPAIGN,
+        "A campaign ends, or pauses by itself",
+        "When all of it has been sent, and when Parley pauses it: too much failed, or no texts are left.",
+        managers_only=True,
+    ),
+    Kind(
         Notification.Kind.NUMBER,
         "News of your number and registration",
         "When carriers have looked at it, and when your number can text.",

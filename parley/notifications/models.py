@@ -42,6 +42,7 @@ class Notification(BusinessOwned):
         QUOTA = "quota", "Texts running low"
         LEAD = "lead", "Somebody new wrote"
         PAYMENT = "payment", "A client paid, or answered an estimate"
+        CAMPAIGN = "campaign", "A campaign ended, or stopped by itself"
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     title = models.CharField(max_length=160)

@@ -37,9 +37,13 @@ class CallControl:
         }
 
     def call(self, request: Request, number: str) -> Response:
-        """POST /sandbox/handsets/{number}/calls {to, withheld?}: the phone calls us. Answers the sid."""
+        """POST /sandbox/handsets/{number}/calls: the phone calls us. Answers the sid.
+
+        {to, withheld?}, and what the caller will do once it is asked to: {digits?, speak? (seconds), words?}, and
+        hang up when that has been said: {hangup?}.
+        """
         wishes = request.json()
-        _only(wishes, {"to", "withheld"})
+        _only(wishes, {"to", "withheld", "digits", "speak", "words", "hangup"})
         handset = setup.phone_number(number)
         ours = self._world.numbers.get(setup.phone_number(wishes.get("to"), "to"))
         if ours is None:
@@ -47,7 +51,18 @@ class CallControl:
         withheld = wishes.get("withheld", self._world.put_handset(handset).withheld)
         if not isinstance(withheld, bool):
             raise BadRequest("withheld must be true or false")
-        return answer({"sid": self._exchange.call_us(handset, ours, withheld).sid}, 201)
+        digits = _digits(wishes) if "digits" in wishes else ""
+        speech = _speech(wishes, "speak") if "speak" in wishes else None
+        call = self._exchange.call_us(handset, ours, withheld)
+        line = self._exchange.legs.line(call.sid)
+        assert line is not None
+        if digits:
+            self._exchange.legs.press(line, digits)
+        if speech is not None:
+            self._exchange.legs.speak(line, *speech)
+        if wishes.get("hangup"):
+            self._exchange.legs.go_after_speaking(line)
+        return answer({"sid": call.sid}, 201)
 
     def list_calls(self, request: Request, number: str) -> Response:
         """GET /sandbox/handsets/{number}/calls: as this phone knows them, the newest first."""
@@ -91,23 +106,10 @@ class CallControl:
             self._exchange.legs.hang_up(line)
 
     def _press(self, line: Line, wishes: dict[str, Any]) -> None:
-        digits = wishes.get("digits")
-        if not isinstance(digits, str) or not 0 < len(digits) <= _KEYS_LIMIT or set(digits) - KEYS:
-            raise BadRequest(f"digits must be 1 to {_KEYS_LIMIT} of 0 to 9, * and #")
-        self._exchange.legs.press(line, digits)
+        self._exchange.legs.press(line, _digits(wishes))
 
     def _speak(self, line: Line, wishes: dict[str, Any]) -> None:
-        seconds = wishes.get("seconds", 5)
-        if (
-            not isinstance(seconds, int | float)
-            or isinstance(seconds, bool)
-            or not 0 < seconds <= _SPEAK_LIMIT
-        ):
-            raise BadRequest(f"seconds must be a number, more than 0 and at most {_SPEAK_LIMIT}")
-        words = wishes.get("words", "")
-        if not isinstance(words, str) or len(words) > _WORDS_LIMIT:
-            raise BadRequest(f"words must be text of at most {_WORDS_LIMIT} characters")
-        self._exchange.legs.speak(line, seconds, words)
+        self._exchange.legs.speak(line, *_speech(wishes, "seconds"))
 
     def _shown(self, call: Call) -> dict[str, Any]:
         """What the phone's screen shows: never more than its owner can know."""
@@ -195,3 +197,20 @@ def _row(call: Call, legs: list[str], recordings: list[Recording]) -> dict[str, 
 def _only(wishes: dict[str, Any], known: set[str]) -> None:
     if unknown := sorted(set(wishes) - known):
         raise BadRequest(f"unknown: {', '.join(unknown)} (known: {', '.join(sorted(known)) or 'nothing'})")
+
+
+def _digits(wishes: dict[str, Any]) -> str:
+    digits = wishes.get("digits")
+    if not isinstance(digits, str) or not 0 < len(digits) <= _KEYS_LIMIT or set(digits) - KEYS:
+        raise BadRequest(f"digits must be 1 to {_KEYS_LIMIT} of 0 to 9, * and #")
+    return digits
+
+
+def _speech(wishes: dict[str, Any], key: str) -> tuple[float, str]:
+    """How long, and the words."""
+    seconds, words = wishes.get(key, 5), wishes.get("words", "")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds <= _SPEAK_LIMIT:
+        raise BadRequest(f"{key} must be a number of seconds, more than 0 and at most {_SPEAK_LIMIT}")
+    if not isinstance(words, str) or len(words) > _WORDS_LIMIT:
+        raise BadRequest(f"words must be text of at most {_WORDS_LIMIT} characters")
+    return float(seconds), words

@@ -474,5 +474,5 @@ def _within(line: Line, speech: Sequence[Spoken], start: float, stop: float) -> 
         offset = (one.at - start) / line.call.pace
         length = min(one.seconds, (stop - one.at) / line.call.pace)
         if offset + length > 0 and length > 0:
-            pieces.append((max(offset, 0.0), length + min(offset, 0.0)))
+            pieces.append((round(max(offset, 0.0), 3), round(length + min(offset, 0.0), 3)))
     return pieces

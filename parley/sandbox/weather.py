@@ -46,7 +46,7 @@ class Weather:
 
     Of calls: a second of a call lasts `call_pace` real seconds; the callbacks of calls come `call_callbacks_seconds`
     late; `recording_callbacks_lost` is a share; a recording cannot be fetched until `recording_late_seconds` after it
-    was made.
+    was made; of those fetched, the share `recording_garbage` is no sound.
     """
 
     delivery_seconds: tuple[float, float] = (1.0, 3.0)
@@ -71,6 +71,7 @@ class Weather:
     call_callbacks_seconds: tuple[float, float] = (0.0, 0.0)
     recording_callbacks_lost: float = 0.0
     recording_late_seconds: float = 0.0
+    recording_garbage: float = 0.0
     down: Literal["", "refuse", "close"] = ""
     next: Literal["", "unreachable", "filtered", "twice"] = ""
     seed: int | None = None
@@ -83,6 +84,7 @@ _SHARES = (
     "callbacks_doubled",
     "callbacks_reordered",
     "recording_callbacks_lost",
+    "recording_garbage",
     "list_fails",
 )
 _SECONDS = ("hang_seconds", "list_lag_seconds", "request_limit", "recording_late_seconds")

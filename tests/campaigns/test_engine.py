@@ -11,6 +11,7 @@ from parley.clients import consent
 from parley.clients.models import Consent, Handset
 from parley.messaging import revoking
 from parley.messaging.models import Message, Outbox
+from parley.quota import ledger
 from parley.quota.models import Balance
 from tests.campaigns.conftest import Make, begin, people, states
 from tests.people import House
@@ -141,3 +142,26 @@ def test_too_many_failures_stop_it(juniper: House, campaign: Make) -> None:
     control.resume(one)
     clock.write_some()
     assert Message.objects.count() > 100
+
+
+def test_it_pauses_when_no_texts_are_left_and_says_so_to_whoever_manages(
+    juniper: House, campaign: Make
+) -> None:
+    people(juniper, 5)
+    one = begin(campaign(), juniper)
+    ledger.balance(juniper.business)
+    Balance.objects.update(monthly=2, bought=0)
+    clock.write_some()
+    one.refresh_from_db()
+    assert (one.status, one.queued) == ("sending", 2)
+    clock.write_some()
+    one.refresh_from_db()
+    assert (one.status, one.braked) == ("paused", True)
+    assert one.reason.startswith("No texts are left. They start over on")
+    assert states(one) == {"waiting": 5}
+    told = juniper.business.notifications.get()
+    assert (told.kind, told.title, told.trouble) == ("campaign", "“Holiday color week” is paused", True)
+    Balance.objects.update(bought=10)
+    control.resume(one)
+    clock.write_some()
+    assert states(one) == {"queued": 5}

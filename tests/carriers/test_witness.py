@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.error
 import urllib.request
 from urllib.parse import urlencode, urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from tests import witness
+from tests.waiting import free_ports
 
 SID = "AC" + "a" * 32
 MESSAGES = f"/2010-04-01/Accounts/{SID}/Messages.json"
@@ -37,10 +39,16 @@ def test_prism_takes_what_twilio_takes_and_refuses_the_rest() -> None:
 
 
 @pytest.mark.witness
-def test_an_exception_in_the_test_still_ends_it() -> None:
-    running = witness.prism("mock", "twilio_lookups.json")
-    base = running.__enter__()
-    assert running.__exit__(ZeroDivisionError, ZeroDivisionError(), None) is False
+def test_a_port_that_somebody_took_is_no_obstacle_and_an_exception_ends_it_and_hears_what_it_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ports = [other.getsockname()[1], *free_ports(1)]
+        monkeypatch.setattr(witness, "free_ports", lambda count: [ports.pop(0)])
+        with pytest.raises(ZeroDivisionError) as caught, witness.prism("mock", "twilio_lookups.json") as base:
+            raise ZeroDivisionError
+    assert ports == []
+    assert f"Prism is listening on {base}" in caught.value.__notes__[0]
     with pytest.raises(OSError):
         urllib.request.urlopen(base, timeout=5)
 

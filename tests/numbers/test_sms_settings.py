@@ -147,13 +147,15 @@ def test_the_table_and_the_notice_say_what_holds(juniper: House, nora: Browser) 
     page = read(nora, "/settings/sms")
     assert "You have no number of your own yet." in page
     assert "Direct Not sent by text. Email works." in page
+    # Days of the business's calendar, of which one has 25 hours.
+    now = timezone.now().astimezone(juniper.business.zone)
     registration = Registration.objects.create(
-        business=juniper.business, status="in_review", submitted_at=timezone.now() - timedelta(days=9)
+        business=juniper.business, status="in_review", submitted_at=now - timedelta(days=9)
     )
     page = read(nora, "/settings/sms")
     assert "Carriers are checking your business. Day 9 of at most 42." in page
     assert "Direct A shared system number. Delivery isn’t guaranteed. You get it in the Inbox" in page
-    Registration.objects.update(submitted_at=timezone.now() - timedelta(days=43))
+    Registration.objects.update(submitted_at=now - timedelta(days=43))
     assert "The carriers are late: day 43 of at most 42." in read(nora, "/settings/sms")
     for status, said in (("rejected", "Carriers sent your registration back."), ("draft", "isn’t finished.")):
         Registration.objects.update(status=status)

@@ -16,6 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.sandbox.conftest import LANDLINE, LOCAL, MAYA, OURS, Receiver, Sandbox, wait_for
+from tests.waiting import SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +44,7 @@ def a_page(browser: Browser, url: str, *, width: int = 1440, dark: bool = False)
         reduced_motion="reduce",
     )
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(1000 * SECONDS)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
@@ -127,7 +128,7 @@ def test_a_call_from_the_phone_and_one_to_it(browser: Browser, sandbox: Sandbox,
         f"<Say>{HOSTILE.replace('<', '&lt;')}</Say></Gather></Response>"
     )
     receiver.says["/menu"] = (
-        "<Response><Say>Speak.</Say><Record action='/recorded' timeout='100'/></Response>"
+        "<Response><Say>Speak.</Say><Record action='/recorded' timeout='150'/></Response>"
     )
     receiver.says["/recorded"] = "<Response><Pause length='90000'/></Response>"
     with a_page(browser, f"{sandbox.url}/?phone=%2B15035550118&with=%2B18555550142", width=390) as page:

@@ -154,7 +154,7 @@ def test_a_withheld_caller_and_those_who_are_refused(telephone: Telephone) -> No
 
 def test_keys_are_gathered(telephone: Telephone) -> None:
     telephone.says("/menu", "<Say>You chose.</Say>")
-    sid = telephone.call('<Gather numDigits="1" action="/menu" timeout="100"><Say>Press 1</Say></Gather>')
+    sid = telephone.call('<Gather numDigits="1" action="/menu" timeout="3000"><Say>Press 1</Say></Gather>')
     wait_for(lambda: telephone.heard(sid))
     telephone.act(MAYA, sid, "digits", digits="1")
     assert telephone.asked("/menu")["Digits"] == "1"
@@ -162,18 +162,10 @@ def test_keys_are_gathered(telephone: Telephone) -> None:
     assert telephone.heard(sid) == ["Press 1", "You chose."]
     # Pressed before anybody asked, and ended by #.
     telephone.pace(PATIENT)
-    early = telephone.call(
-        '<Pause length="4"/><Gather action="/menu" timeout="100"><Say>Number?</Say></Gather>'
-    )
-    telephone.act(MAYA, early, "digits", digits="42#")
+    telephone.call('<Pause length="4"/><Gather action="/menu"><Say>Number?</Say></Gather>', digits="42#")
     telephone.asked("/menu", 2)
-    assert (
-        telephone.app.at("/menu")[-1].form["Digits"],
-        telephone.app.at("/menu")[-1].form["FinishedOnKey"],
-    ) == (
-        "42",
-        "#",
-    )
+    typed = telephone.app.at("/menu")[-1].form
+    assert (typed["Digits"], typed["FinishedOnKey"]) == ("42", "#")
     telephone.pace(QUICK)
     silent = telephone.call('<Gather numDigits="1" action="/menu"/><Say>Nobody pressed.</Say>')
     telephone.ended(silent)
@@ -189,8 +181,7 @@ RECORD = (
 
 def test_a_voicemail_is_a_wav_as_long_as_what_was_said(telephone: Telephone) -> None:
     telephone.says("/recorded", "<Say>Thank you.</Say>")
-    sid = telephone.call("<Say>Leave a message after the beep.</Say>", RECORD)
-    telephone.act(MAYA, sid, "speak", seconds=5)
+    sid = telephone.call("<Say>Leave a message after the beep.</Say>", RECORD, speak=5)
     asked = telephone.asked("/recorded")
     assert (asked["RecordingDuration"], asked["Digits"]) == ("5", "")
     told = telephone.asked("/recording")
@@ -235,15 +226,16 @@ def test_a_voicemail_ends_by_silence_by_hanging_up_by_a_key_and_by_its_length(te
     assert telephone.app.at("/recorded") == []
     assert telephone.sandbox.rest("GET", f"Recordings/{absent['RecordingSid']}.wav").status_code == 404
 
-    gone = telephone.call("<Say>Speak.</Say>", RECORD)
-    telephone.act(MAYA, gone, "speak", seconds=3)
-    telephone.act(MAYA, gone, "hangup", after_speaking=True)
+    gone = telephone.call("<Say>Speak.</Say>", RECORD, speak=3, hangup=True)
     asked = telephone.asked("/recorded")
     assert (asked["Digits"], asked["RecordingDuration"], asked["CallStatus"]) == ("hangup", "3", "completed")
     assert telephone.ended(gone)["status"] == "completed"
 
-    noted = telephone.call('<Record transcribe="true" transcribeCallback="/noted" action="/noted-down"/>')
-    telephone.act(MAYA, noted, "speak", seconds=4, words="Könnten wir früher?")
+    telephone.call(
+        '<Record transcribe="true" transcribeCallback="/noted" action="/noted-down"/>',
+        speak=4,
+        words="Könnten wir früher?",
+    )
     written = telephone.asked("/noted")
     assert (written["TranscriptionText"], written["TranscriptionStatus"]) == (
         "Könnten wir früher?",
@@ -251,13 +243,11 @@ def test_a_voicemail_ends_by_silence_by_hanging_up_by_a_key_and_by_its_length(te
     )
     assert written["RecordingSid"] == telephone.asked("/noted-down")["RecordingSid"]
 
-    long = telephone.call(RECORD)
-    telephone.act(MAYA, long, "speak", seconds=60)
+    telephone.call(RECORD, speak=60)
     assert telephone.asked("/recorded", 2)["RecordingDuration"] == "20"
 
     telephone.pace(PATIENT)
-    keyed = telephone.call(RECORD.replace('timeout="4"', 'timeout="400" finishOnKey="#"'))
-    telephone.act(MAYA, keyed, "speak", seconds=2)
+    keyed = telephone.call(RECORD.replace('timeout="4"', 'timeout="400" finishOnKey="#"'), speak=2)
     wait_for(lambda: telephone.heard(keyed, "spoke"))
     telephone.act(MAYA, keyed, "digits", digits="#")
     assert telephone.asked("/recorded", 3)["Digits"] == "#"
@@ -299,11 +289,12 @@ def test_all_phones_ring_and_the_one_that_presses_a_key_is_connected(telephone: 
     assert (machine["answered_by"], machine["status"]) == ("voicemail", "completed")
     assert [one["words"] for one in machine["heard"] if one["what"] == "heard"] == ["Maya calls. Press 1."]
     assert telephone.truth(sid)["status"] == "ringing"
+    # The key is pressed as soon as somebody asks for one.
+    telephone.act(JULES, leg, "digits", digits="1")
     telephone.act(JULES, leg, "answer")
     asked = telephone.asked("/whisper", 2)
     assert (asked["CallSid"], asked["ParentCallSid"], asked["From"], asked["To"]) == (leg, sid, OURS, JULES)
     assert (asked["CallStatus"], asked["Direction"]) == ("in-progress", "outbound-dial")
-    telephone.act(JULES, leg, "digits", digits="1")
     wait_for(lambda: telephone.heard(sid, "connected"))
     assert telephone.heard(sid, "connected") == [JULES]
     assert telephone.heard(leg, "connected") == [MAYA]
@@ -487,8 +478,7 @@ def test_the_account_ends_and_redirects_calls(telephone: Telephone) -> None:
 def test_the_weather_of_calls(telephone: Telephone) -> None:
     telephone.pace(QUICK, callbacks_doubled=1, callbacks_reordered=1, call_callbacks_seconds=[0.01, 0.02])
     telephone.says("/recorded", "<Hangup/>")
-    sid = telephone.call("<Say>Speak.</Say>", RECORD)
-    telephone.act(MAYA, sid, "speak", seconds=1)
+    sid = telephone.call("<Say>Speak.</Say>", RECORD, speak=1)
     telephone.ended(sid)
     for path in ("/voice", "/recorded", "/recording", "/ended"):
         telephone.asked(path, 2)
@@ -496,21 +486,24 @@ def test_the_weather_of_calls(telephone: Telephone) -> None:
     assert telephone.heard(sid) == ["Speak."]
     telephone.app.calls.clear()
     telephone.pace(QUICK, call_callbacks_seconds=[0, 0])
-    telephone.phone(MAYA, when_called="busy")
-    events = {"StatusCallbackEvent": "initiated completed", "StatusCallback": f"{telephone.app.url}/steps"}
-    telephone.place(Twiml="<Response/>", **events)
-    telephone.asked("/steps", 4)
-    assert {call.form["SequenceNumber"] for call in telephone.app.at("/steps")[:2]} == {"1"}
-    telephone.phone(MAYA)
+    events = {
+        "StatusCallbackEvent": "initiated ringing completed",
+        "StatusCallback": f"{telephone.app.url}/steps",
+    }
+    telephone.place(Twiml="<Response/>", Timeout="3", **events)
+    telephone.asked("/steps", 6)
+    # Each of them twice; the first one came last.
+    assert "".join(call.form["SequenceNumber"] for call in telephone.app.at("/steps")) == "112200"
     telephone.app.calls.clear()
     telephone.sandbox.own("DELETE", "weather")
     telephone.pace(QUICK, recording_callbacks_lost=1, recording_late_seconds=600)
-    sid = telephone.call(RECORD)
-    telephone.act(MAYA, sid, "speak", seconds=1)
+    sid = telephone.call(RECORD, speak=1)
     url = telephone.asked("/recorded")["RecordingUrl"].removeprefix(telephone.sandbox.url)
     assert telephone.sandbox.rest("GET", url).status_code == 404
     telephone.sandbox.weather(recording_late_seconds=0)
-    assert telephone.sandbox.rest("GET", url).status_code == 200
+    assert telephone.sandbox.rest("GET", url).content.startswith(b"RIFF")
+    telephone.sandbox.weather(recording_garbage=1)
+    assert telephone.sandbox.rest("GET", url).content.startswith(b"<html>")
     wait_for(lambda: ["recording", "lost"] in telephone.truth(sid)["webhooks"])
     assert telephone.app.at("/recording") == []
     assert telephone.sandbox.own("PUT", "weather", {"call_pace": 0}).status_code == 400
@@ -577,8 +570,7 @@ def test_a_restart_ends_what_was_under_way(own_sandbox: Sandbox, receiver: Recei
     )
     telephone.pace(QUICK)
     telephone.says("/recorded", "<Hangup/>")
-    done = telephone.call(RECORD)
-    telephone.act(MAYA, done, "speak", seconds=2)
+    done = telephone.call(RECORD, speak=2)
     before = telephone.ended(done)
     url = telephone.asked("/recorded")["RecordingUrl"].removeprefix(own_sandbox.url)
     broken = telephone.call('<Say>Hi</Say><Pause length="90000"/>')

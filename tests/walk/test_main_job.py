@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from parley.inbox.sample.load import load, set_up_world
 from parley.messaging.models import Message
 from tests.browser import chromium, quick_actions
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 from tests.world import World
 
 __all__ = ["chromium"]
@@ -33,7 +33,7 @@ def demo(world: World, settings: Any) -> World:
 
 def open_page(chromium: Browser, address: str) -> Page:
     page = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce").new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(1000 * SECONDS)
     page.goto(address)
     return page
 

@@ -282,11 +282,9 @@ for (const key of "123456789*0#") {
 }
 for (const button of document.querySelectorAll("[data-call]")) {
   button.addEventListener("click", () =>
-    attempt($("problem"), async () => {
-      const { sid } = await ask(`/sandbox/handsets/${encodeURIComponent(phone)}/calls`, "POST", { to: partner });
-      if (button.dataset.call !== "voicemail") return;
-      await onCall(sid, "speak", { seconds: VOICEMAIL_SECONDS });
-      await onCall(sid, "hangup", { after_speaking: true });
+    attempt($("problem"), () => {
+      const message = button.dataset.call === "voicemail" ? { speak: VOICEMAIL_SECONDS, hangup: true } : {};
+      return ask(`/sandbox/handsets/${encodeURIComponent(phone)}/calls`, "POST", { to: partner, ...message });
     }),
   );
 }

@@ -96,7 +96,9 @@ document.addEventListener("parley:done", () => {
 /* ---- The letters shown beside Quick Actions work wherever nobody is writing. */
 document.addEventListener("keydown", (e) => {
   if (e.altKey || e.ctrlKey || e.metaKey || e.defaultPrevented || e.isComposing || dialog.open || !quickActions?.hidden) return;
-  if (e.target.closest("input, textarea, select, [contenteditable], [role=menu]")) return;
+  /* The field of a dialog that has just closed may have the focus until the next frame. */
+  const busy = e.target.closest("input, textarea, select, [contenteditable], [role=menu]");
+  if (busy && !dialog.contains(busy)) return;
   const letter = [...quickActions.querySelectorAll("kbd")].find((k) => k.textContent.toLowerCase() === e.key.toLowerCase());
   if (!letter) return;
   e.preventDefault();
