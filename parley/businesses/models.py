@@ -151,6 +151,7 @@ class Business(models.Model):
     if TYPE_CHECKING:
         from parley.alerts.models import Due, Rule
         from parley.appointments.models import Appointment, Service
+        from parley.calls.models import Answerer, Call, CallRules, Recording
         from parley.clients.models import Client, Consent, Handset
         from parley.connectors.models import Endpoint
         from parley.leads.models import Lead, LeadForm
@@ -169,6 +170,10 @@ class Business(models.Model):
         leads: RelatedManager[Lead]
         endpoints: RelatedManager[Endpoint]
         rules: RelatedManager[Rule]
+        callruless: RelatedManager[CallRules]
+        answerers: RelatedManager[Answerer]
+        calls: RelatedManager[Call]
+        recordings: RelatedManager[Recording]
         dues: RelatedManager[Due]
         balance: Balance
         consents: RelatedManager[Consent]

@@ -336,14 +336,20 @@ class Carrier(Protocol):
     async def rented(self, *, number: str = "", label: str = "") -> Sequence[Rented]:
         """Those of our numbers that are this number, or bear this label. Raises Unavailable."""
 
-    async def buy(self, number: str, *, label: str, sms_url: str) -> Rented:
-        """Rent this very number. Raises NotSent, Paused, Refused or Doubt.
+    async def buy(
+        self, number: str, *, label: str, sms_url: str, voice_url: str = "", ended_url: str = ""
+    ) -> Rented:
+        """Rent this very number, and have told what comes to it as `update` does.
 
+        Raises NotSent, Paused, Refused or Doubt.
         A number can be rented once, so asking for the same one again never rents a second: it is refused as `taken`.
         """
 
-    async def update(self, number_id: str, *, sms_url: str) -> None:
-        """Have a rented number's texts told to `sms_url`. Raises NotSent, Paused, Refused or Doubt."""
+    async def update(self, number_id: str, *, sms_url: str, voice_url: str = "", ended_url: str = "") -> None:
+        """Have a rented number's texts told to `sms_url`, and what becomes of its calls asked of `voice_url`.
+
+        `ended_url` is told how each call ended. Empty: it stays as it is. Raises NotSent, Paused, Refused or Doubt.
+        """
 
     async def release(self, number_id: str) -> None:
         """Give a rented number back, or find it given back. Raises NotSent, Paused, Refused or Doubt."""

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from parley.carriers.base import Carrier, Paused
 from parley.carriers.twilio.carrier import Twilio
+from parley.carriers.voice import Voice
 
 T = TypeVar("T")
 
@@ -21,6 +22,11 @@ def configured() -> dict[str, Carrier]:
         account: dict[str, Any] = settings.TWILIO
         carriers["twilio"] = Twilio(**account, timeout=settings.CALL_TIMEOUT)
     return carriers
+
+
+def voices() -> dict[str, Voice]:
+    """Those of them that can call, by name."""
+    return {name: carrier for name, carrier in configured().items() if isinstance(carrier, Twilio)}
 
 
 def seller() -> str:
@@ -35,9 +41,17 @@ def ask(name: str, question: Callable[[Carrier], Awaitable[T]]) -> T:
 
     Raises what the question raises, and Paused if this installation has no account with that carrier.
     """
+    return _ask(configured, name, question)
 
+
+def ask_voice(name: str, question: Callable[[Voice], Awaitable[T]]) -> T:
+    """As `ask`, about calls."""
+    return _ask(voices, name, question)
+
+
+def _ask(known: Callable[[], dict[str, Any]], name: str, question: Callable[[Any], Awaitable[T]]) -> T:
     async def asked() -> T:
-        carriers = configured()
+        carriers = known()
         try:
             if name not in carriers:
                 raise Paused(

@@ -80,6 +80,7 @@ class Environment:
     twilio_api_url: str
     twilio_account_sid: str
     twilio_auth_token: str = field(repr=False)
+    transcriber: str
     stripe_key: str = field(repr=False)
     stripe_webhook_secret: str = field(repr=False)
     stripe_url: str
@@ -129,6 +130,7 @@ class Environment:
             twilio_api_url=read.one("PARLEY_TWILIO_API_URL", _origin, "https://api.twilio.com"),
             twilio_account_sid=read.text("PARLEY_TWILIO_ACCOUNT_SID", ""),
             twilio_auth_token=read.text("PARLEY_TWILIO_AUTH_TOKEN", ""),
+            transcriber=read.text("PARLEY_TRANSCRIBER", ""),
             **_stripe(read),
             sandbox_url=read.one("PARLEY_SANDBOX_URL", _origin, None),
         )

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "parley.messaging",
     "parley.alerts",
     "parley.campaigns",
+    "parley.calls",
     "parley.connectors",
     "parley.inbox",
 ]
@@ -197,6 +198,8 @@ TWILIO = {
 if env.twilio_api_url != "https://api.twilio.com":
     # The sandbox stands in for all of Twilio's hosts: none of them may be called by accident.
     TWILIO |= dict.fromkeys(("api_url", "messaging_url", "lookups_url"), env.twilio_api_url)
+# Who writes down what voicemails say (calls.speech): empty is nobody.
+TRANSCRIBER = env.transcriber
 STRIPE = {
     "key": env.stripe_key,
     "webhook_secret": env.stripe_webhook_secret,

@@ -28,6 +28,7 @@ from parley.live.nudges import MOST_IDS, nudge
 from parley.messaging import sending
 from parley.messaging.again import again_key
 from parley.messaging.models import Conversation, Message
+from parley.messaging.unread import UNREAD
 from parley.notifications.models import Notification
 
 # A notification's transaction may end after its time was written. Pages remember what they have shown.
@@ -227,7 +228,7 @@ def read(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         request.member.business.messages, pk=_uuid(request.POST.get("seen")), conversation_id=id
     )
     newer = (
-        Message.objects.filter(business_id=request.member.business_id, conversation_id=OuterRef("pk"))
+        Message.objects.filter(UNREAD, business_id=request.member.business_id, conversation_id=OuterRef("pk"))
         .filter(direction=Message.Direction.IN)
         .after(seen)
         .values("conversation_id")
@@ -311,6 +312,7 @@ def live(request: MemberRequest) -> HttpResponse:
         toasts = Notification.objects.told_to(request.member).filter(
             kind__in=(
                 Notification.Kind.TEXT,
+                Notification.Kind.CALL,
                 Notification.Kind.NUMBER,
                 Notification.Kind.QUOTA,
                 Notification.Kind.PAYMENT,

@@ -144,8 +144,12 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(Q(at__gt=message.at) | Q(at=message.at, id__gt=message.id))
 
 
+# `Message.code` of a call's line says what became of the call (its title says it in words): `calls.outcomes`.
+MISSED = "missed"
+
+
 class Message(BusinessOwned):
-    """One text or email, inbound or outbound.
+    """One text or email, inbound or outbound; or the line of a call, which is `received` or `sent` and stays so.
 
     ::
 
@@ -165,6 +169,7 @@ class Message(BusinessOwned):
     class Channel(models.TextChoices):
         SMS = "sms", "SMS"
         EMAIL = "email", "Email"
+        CALL = "call", "Call"
 
     class Kind(models.TextChoices):
         DIRECT = "direct", "Direct"

@@ -80,7 +80,7 @@ SPOKEN_LATELY = """
             JOIN messaging_conversation v ON v.business_id = m.business_id AND v.id = m.conversation_id
             JOIN clients_client c ON c.business_id = v.business_id AND c.id = v.client_id
             WHERE c.business_id = %(business)s AND c.phone = %(phone)s AND c.phone <> ''
-              AND m.business_id = %(business)s AND m.direction = 'out' AND m.at > %(since)s
+              AND m.business_id = %(business)s AND m.direction = 'out' AND m.channel <> 'call' AND m.at > %(since)s
             ORDER BY m.at DESC LIMIT 3
         ) said WHERE body ~* %(of)s OR title ~* %(of)s
     ) AS spoken

@@ -1,4 +1,7 @@
-"""A text that nobody has read after a while goes to those who should know by email: once, until it has been read."""
+"""A text, or a missed call, that nobody has read after a while goes to those who should know by email.
+
+Once, until it has been read.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
 from parley.businesses.access import from_outside
-from parley.messaging.models import Conversation, Message
+from parley.messaging.models import MISSED, Conversation, Message
 from parley.messaging.patience import patience
 from parley.notifications import letters
 
+# What came in and asks to be read: of calls, those that nobody took.
+UNREAD = ~Q(channel=Message.Channel.CALL) | Q(code=MISSED)
 # What one email quotes; whoever has more to read reads it in Parley.
 MOST_QUOTED = 5
 
@@ -35,7 +41,7 @@ def write_if_unread(conversation_id: uuid.UUID, business_id: uuid.UUID) -> datet
     if conversation is None or not conversation.unread:
         return None
     received = Message.objects.filter(
-        business_id=business_id, conversation_id=conversation_id, direction=Message.Direction.IN
+        UNREAD, business_id=business_id, conversation_id=conversation_id, direction=Message.Direction.IN
     )
     texts = list(received.newest_first()[: conversation.unread])[::-1]
     if not texts:
@@ -45,9 +51,11 @@ def write_if_unread(conversation_id: uuid.UUID, business_id: uuid.UUID) -> datet
     if due > timezone.now():
         # The ones before it were read in time, and this one began a new wait.
         return due
+    kinds = sorted({"call" if text.channel == Message.Channel.CALL else "text" for text in texts})
     members = (
         conversation.business.members.filter(user__is_active=True)
-        .exclude(muted__contains=["text:email"])
+        # Whoever wants to know of one of them is told of all.
+        .exclude(muted__contains=[f"{kind}:email" for kind in kinds])
         .select_related("user")
     )
     if conversation.assignee_id:
@@ -55,14 +63,18 @@ def write_if_unread(conversation_id: uuid.UUID, business_id: uuid.UUID) -> datet
     letters.write(
         members,
         f"unread {first.id}",
-        f"{conversation.client} texted",
+        f"{conversation.client} {'called' if kinds == ['call'] else 'texted'}",
         _words(conversation, texts),
     )
     return None
 
 
+def _unsaid(text: Message) -> str:
+    return f"({text.title.lower()})" if text.channel == Message.Channel.CALL else "(a picture)"
+
+
 def _words(conversation: Conversation, texts: list[Message]) -> str:
-    quoted = [text.body or "(a picture)" for text in texts[:MOST_QUOTED]]
+    quoted = [text.body or _unsaid(text) for text in texts[:MOST_QUOTED]]
     if len(texts) > MOST_QUOTED:
         quoted.append(f"(and {len(texts) - MOST_QUOTED} more)")
     address = from_outside(reverse("conversation", args=[conversation.id]), conversation.business_id)

@@ -189,6 +189,8 @@ def explain(message: Message) -> list[Fact]:
 
     `message` comes with its business, author, number and client. A category that nothing is known of is left out.
     """
+    if message.channel == Message.Channel.CALL:
+        return [_what(message), *_numbers(message), Fact("step", "written", "Called.", message.at)]
     facts = [_what(message), *_numbers(message)]
     if not message.inbound and message.channel == Message.Channel.SMS:
         facts += [*_consent(message), *_quiet(message), *_cost(message)]
@@ -203,7 +205,9 @@ RECORDED = (
 
 def _what(message: Message) -> Fact:
     client = message.conversation.client
-    a_thing = "An email" if message.channel == Message.Channel.EMAIL else "A text"
+    a_thing = {Message.Channel.EMAIL: "An email", Message.Channel.CALL: "A call"}.get(
+        Message.Channel(message.channel), "A text"
+    )
     if message.inbound and "late" in message.why:
         late = "It arrived late: Parley found it in the carrier’s records."
         return Fact("what", "inbound_late", f"{a_thing} from {client.calls}. {late}")
@@ -213,7 +217,8 @@ def _what(message: Message) -> Fact:
         return Fact("what", "records", RECORDED)
     if message.kind == Message.Kind.DIRECT:
         author = message.author.user.name if message.author else "somebody of your team"
-        return Fact("what", "direct", f"{a_thing} that {author} wrote.")
+        did = "made" if message.channel == Message.Channel.CALL else "wrote"
+        return Fact("what", "direct", f"{a_thing} that {author} {did}.")
     named = f": {message.title}" if message.title else ""
     if message.kind == Message.Kind.MARKETING:
         return Fact("what", "marketing", f"Marketing{named}.")
@@ -231,8 +236,8 @@ def _numbers(message: Message) -> list[Fact]:
             Fact("from", "email", f"{ours}. Emails leave from your business’s own address."),
             Fact("to", "theirs", theirs),
         ]
-    theirs = pretty(message.their_address)
-    if client.phone and client.phone != message.their_address:
+    theirs = pretty(message.their_address) or "A number that was withheld."
+    if message.their_address and client.phone and client.phone != message.their_address:
         theirs = f"{theirs}, their number then. Now it is {client.pretty_phone}."
     decided: NumberWhy | None = message.why.get("number")
     ours = pretty(decided["number"]) if decided else message.number.pretty if message.number else ""

@@ -35,6 +35,12 @@ KINDS = (
         "The email comes if nobody has read it after ten minutes.",
     ),
     Kind(
+        Notification.Kind.CALL,
+        "A client calls and nobody takes it",
+        "As for texts: if a conversation is assigned, only its member is told, and the email comes if nobody has "
+        "looked after ten minutes.",
+    ),
+    Kind(
         Notification.Kind.FAILED,
         "A message did not arrive",
         "Who wrote it is told, or everybody if nobody did.",

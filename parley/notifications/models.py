@@ -36,6 +36,7 @@ class Notification(BusinessOwned):
 
     class Kind(models.TextChoices):
         TEXT = "text", "A client texted"
+        CALL = "call", "A client called and was missed"
         FAILED = "failed", "A message did not arrive"
         NUMBER = "number", "News of our number and its registration"
         QUOTA = "quota", "Texts running low"

@@ -95,7 +95,7 @@ def push_to_browser(subscription_id: str, notification_id: str, business_id: str
             "url": from_outside(notification.link, notification.business_id),
             "tag": f"{notification.kind} {about}",
         },
-        urgent=notification.kind == Notification.Kind.TEXT,
+        urgent=notification.kind in (Notification.Kind.TEXT, Notification.Kind.CALL),
     )
 
 

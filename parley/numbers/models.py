@@ -40,6 +40,12 @@ class PhoneNumber(models.Model):
     paused = models.CharField(
         max_length=200, blank=True, help_text="Why nothing leaves from it now, in words."
     )
+    asks_at = models.CharField(
+        max_length=300,
+        blank=True,
+        db_default="",
+        help_text="Where the carrier was last told to ask what becomes of its calls.",
+    )
     releasing_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when it is being given back: nothing new leaves from it."
     )

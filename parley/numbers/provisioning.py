@@ -60,6 +60,7 @@ HAND_OVER = "hand_over_registration"
 GIVE_BACK = "give_back_number"
 ADOPT = "adopt_number"
 ASK = "ask_about_registration"
+POINT = "point_number"
 
 # The carrier's lists may lag behind what it did: that they lack something proves its absence only so long after.
 LIST_LAG = timedelta(seconds=60)
@@ -120,6 +121,12 @@ def webhook(carrier: str) -> str:
     return f"{settings.PUBLIC_URL}/hooks/{carrier}/text"
 
 
+def addresses(carrier: str) -> dict[str, str]:
+    """Where a carrier tells us what comes to a number, and asks what becomes of its calls."""
+    voice = f"{settings.PUBLIC_URL}/voice/{carrier}"
+    return {"sms_url": webhook(carrier), "voice_url": f"{voice}/call", "ended_url": f"{voice}/ended"}
+
+
 def set_going(registration: Registration) -> None:
     """See that a submitted one is being worked at: its job was lost if there is none (a database from a backup)."""
     defer_unless_under_way(
@@ -164,7 +171,7 @@ def rent(registration: Registration) -> Rented:
     if found is not None:
         # Bought by a job that died, or by an installation that this database was copied from.
         carrier_id = found.carrier_id
-        ask(seller(), lambda carrier: carrier.update(carrier_id, sms_url=webhook(carrier.name)))
+        ask(seller(), lambda carrier: carrier.update(carrier_id, **addresses(carrier.name)))
         return found
     if not registration.wanted:
         raise Waits
@@ -173,7 +180,7 @@ def rent(registration: Registration) -> Rented:
         return ask(
             seller(),
             lambda carrier: carrier.buy(
-                registration.wanted, label=label_of(registration), sms_url=webhook(carrier.name)
+                registration.wanted, label=label_of(registration), **addresses(carrier.name)
             ),
         )
     except (Doubt, Refused) as error:
@@ -199,6 +206,7 @@ def bind(registration: Registration, rented: Rented) -> PhoneNumber:
                     business_id=row.business_id,
                     carrier=seller(),
                     carrier_id=rented.carrier_id,
+                    asks_at=addresses(seller())["voice_url"],
                 )
                 row.number = number
                 row.tried_at = None
@@ -276,7 +284,7 @@ def adopt(number: PhoneNumber) -> None:
             _pause(number, "The carrier’s account does not have this number.")
             return
         told = ask(number.carrier, lambda carrier: carrier.verifications(rented.carrier_id))
-        ask(number.carrier, lambda carrier: carrier.update(rented.carrier_id, sms_url=webhook(carrier.name)))
+        _point(number, rented.carrier_id)
     except SendError as error:
         _pause(number, error.words)
         raise Waits(type(error).__name__) from None
@@ -285,6 +293,32 @@ def adopt(number: PhoneNumber) -> None:
         return
     _unapproved(number).update(carrier_id=rented.carrier_id, approved_at=timezone.now(), paused="")
     number.refresh_from_db()
+
+
+def see_pointed(numbers: QuerySet[PhoneNumber]) -> None:
+    """See that the carrier asks us what becomes of these numbers' calls, at the address that is ours now."""
+    for number in numbers.filter(releasing_at=None, released_at=None):
+        if number.asks_at != addresses(number.carrier)["voice_url"]:
+            defer_unless_under_way(POINT, number.pk, number_id=str(number.pk))
+
+
+def point(number_id: uuid.UUID) -> None:
+    """Have the carrier tell us what comes to a number: texts as before, and its calls. Raises Waits."""
+    number = PhoneNumber.objects.filter(pk=number_id, releasing_at=None, released_at=None).first()
+    if number is None or number.asks_at == addresses(number.carrier)["voice_url"]:
+        return
+    try:
+        ids = [number.carrier_id] if number.carrier_id else [rented.carrier_id for rented in _listed(number)]
+        for carrier_id in ids:
+            _point(number, carrier_id)
+    except SendError as error:
+        raise Waits(type(error).__name__) from None
+
+
+def _point(number: PhoneNumber, carrier_id: str) -> None:
+    told = addresses(number.carrier)
+    ask(number.carrier, lambda carrier: carrier.update(carrier_id, **told))
+    PhoneNumber.objects.filter(pk=number.pk).update(asks_at=told["voice_url"])
 
 
 NOT_VERIFIED = "The carriers have not verified this number."

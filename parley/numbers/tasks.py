@@ -40,6 +40,12 @@ def give_back_number(number_id: str) -> None:
     provisioning.give_back(uuid.UUID(number_id))
 
 
+@app.task(name=provisioning.POINT, queue="numbers", retry=UntilItWorks())
+def point_number(number_id: str) -> None:
+    """Have the carrier ask us what becomes of a number's calls."""
+    provisioning.point(uuid.UUID(number_id))
+
+
 @app.task(name=provisioning.ADOPT, queue="numbers")
 def adopt_number(number_id: str) -> None:
     """Take a shared number into use. One that has to wait is looked at again by the next poll."""

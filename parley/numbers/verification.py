@@ -49,6 +49,8 @@ def poll(now: datetime | None = None) -> None:
         approved_at=None, releasing_at=None, released_at=None
     ):
         provisioning.defer_adoption(number)
+    # Numbers that were bought before calls were asked about, and all of them once our address is another.
+    provisioning.see_pointed(PhoneNumber.objects.exclude(approved_at=None))
 
 
 def ask_for_reader(registration: Registration) -> None:

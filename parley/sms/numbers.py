@@ -77,6 +77,11 @@ def parse(text: str, country: Country = "US") -> str:
     return f"+1{digits}"
 
 
+def is_emergency(number: str) -> bool:
+    """Does whoever calls this number want help at once (911, 988, …), with or without +1 before it?"""
+    return number.removeprefix("+1").removeprefix("+") in _EMERGENCY
+
+
 def pretty(number: str) -> str:
     """`(503) 555-0118` for +15035550118; a number that is not North American as it is usually written abroad.
 

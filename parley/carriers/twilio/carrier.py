@@ -20,13 +20,22 @@ from parley.carriers.base import (
     Outgoing,
     ReceiptArrived,
     Received,
+    Refused,
     Rented,
     Unavailable,
     Verification,
 )
-from parley.carriers.twilio import keywords, media, signature, verification, webhooks
+from parley.carriers.twilio import keywords, media, signature, verification, voice, webhooks, words
 from parley.carriers.twilio.http import Form, Http
 from parley.carriers.twilio.webhooks import SID, clean, moment, receipt_status, whole
+from parley.carriers.voice import (
+    MOST_RECORDING_BYTES,
+    CallSaid,
+    OutgoingCall,
+    RecordingSaid,
+    Step,
+    TranscriptSaid,
+)
 from parley.sms.numbers import is_toll_free
 
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
@@ -223,6 +232,94 @@ class Twilio:
         """The receipt that a status webhook states; None if it states none."""
         return webhooks.read_receipt(form)
 
+    script_type = voice.SCRIPT_TYPE
+    writes_down = voice.WRITES_DOWN
+
+    def script(self, steps: Sequence[Step]) -> bytes:
+        """The steps as TwiML."""
+        return voice.script(steps)
+
+    def read_call(self, form: Sequence[tuple[str, str]]) -> CallSaid | None:
+        """What a request about a call says; None if it says nothing of one."""
+        return voice.read_call(form)
+
+    def read_recording(self, form: Sequence[tuple[str, str]]) -> RecordingSaid | None:
+        """What a request about a recording says; None if it says nothing of one."""
+        return voice.read_recording(form)
+
+    def read_transcript(self, form: Sequence[tuple[str, str]]) -> TranscriptSaid | None:
+        """What a request about a transcript says; None if it says nothing of one."""
+        return voice.read_transcript(form)
+
+    async def call(self, call: OutgoingCall) -> str:
+        """Begin a call; the SID of it. Raises NotSent, Paused, Refused or Doubt, and nothing here repeats it."""
+        form = [
+            ("To", call.to),
+            ("From", call.shows),
+            ("Url", call.asks),
+            ("Method", "POST"),
+            ("Timeout", str(call.ring_seconds)),
+            ("StatusCallback", call.tells),
+            ("StatusCallbackMethod", "POST"),
+            *(("StatusCallbackEvent", step) for step in ("initiated", "ringing", "answered", "completed")),
+        ]
+        sid = (await self._http.post(URL(f"{self._account}/Calls.json", encoded=True), form)).get("sid")
+        if not (isinstance(sid, str) and voice.CALL.fullmatch(sid)):
+            raise Doubt("The carrier took this call but gave no usable name for it. It may or may not ring.")
+        return sid
+
+    async def end_call(self, carrier_id: str) -> None:
+        """Hang up, or find that it has ended. Raises NotSent, Paused, Refused or Doubt."""
+        try:
+            await self._http.post(self._call(carrier_id), [("Status", "completed")])
+        except Refused as refused:
+            if refused.code != str(words.CALL_ENDED):
+                raise
+
+    async def fetch_call(self, carrier_id: str) -> CallSaid | None:
+        """How a call stands in Twilio's log; None if it knows none. Raises Unavailable."""
+        row = await self._http.get(self._call(carrier_id))
+        return None if row is None else voice.listed(row)
+
+    async def calls_between(self, shows: str, to: str, since: datetime) -> list[CallSaid]:
+        """The calls that we made from `shows` to `to` since `since`, oldest first. Raises Unavailable.
+
+        One that waits to begin has no time of its beginning, and Twilio counts those by the day.
+        """
+        since = since.replace(microsecond=0)
+        query = {"From": shows, "To": to, "PageSize": str(_PAGE)}
+        url = URL(f"{self._account}/Calls.json", encoded=True).with_query(query)
+        found = map(voice.listed, await self._all(url, "calls"))
+        rows = [
+            row
+            for row in found
+            if row.caller == shows and row.called == to and (row.at is None or row.at >= since)
+        ]
+        return sorted(rows, key=lambda row: row.at or since)
+
+    async def fetch_recording(self, recording_id: str) -> bytes:
+        """The sound of a recording (WAV). Raises Unavailable or Unfetchable.
+
+        Its address is made here, of its name: credentials follow no address that a request brought.
+        """
+        try:
+            return (
+                await media.fetch(
+                    f"{self._recording(recording_id)}.wav",
+                    base=URL(self._api),
+                    authorization=self._http.authorization,
+                    timeout=self._http.timeout,
+                    most=MOST_RECORDING_BYTES,
+                )
+            )[1]
+        except media.Gone as gone:
+            # One that was just made is not there yet.
+            raise Unavailable(gone.words) from gone
+
+    async def delete_recording(self, recording_id: str) -> None:
+        """Delete it at Twilio, or find it gone. Raises NotSent, Paused, Refused or Doubt."""
+        await self._http.delete(URL(f"{self._recording(recording_id)}.json", encoded=True))
+
     async def lookup(self, number: str) -> LineType | None:
         """What kind of line an E.164 number is, for a fee; None if Twilio cannot say. Raises Unavailable."""
         url = f"{self._lookups}/v2/PhoneNumbers/{quote(number)}?Fields=line_type_intelligence"
@@ -260,20 +357,22 @@ class Twilio:
             row for row in rows if (not number or row.number == number) and (not label or row.label == label)
         ]
 
-    async def buy(self, number: str, *, label: str, sms_url: str) -> Rented:
-        """Rent a number, its texts to be told to `sms_url`. Raises NotSent, Paused, Refused or Doubt: after
+    async def buy(
+        self, number: str, *, label: str, sms_url: str, voice_url: str = "", ended_url: str = ""
+    ) -> Rented:
+        """Rent a number, and have told what comes to it. Raises NotSent, Paused, Refused or Doubt: after
         Doubt it may be ours, and paid for.
         """
-        form = [("PhoneNumber", number), ("FriendlyName", label), *_hooks(sms_url)]
+        form = [("PhoneNumber", number), ("FriendlyName", label), *_hooks(sms_url, voice_url, ended_url)]
         said = await self._http.post(self._numbers, form)
         sid = said.get("sid")
         if not (isinstance(sid, str) and _NUMBER.fullmatch(sid)):
             raise Doubt("The carrier did not say whether the number was rented.")
         return Rented(carrier_id=sid, number=number, label=label)
 
-    async def update(self, number_id: str, *, sms_url: str) -> None:
-        """Have a rented number's texts told to `sms_url`. Raises NotSent, Paused, Refused or Doubt."""
-        await self._http.post(self._number(number_id), _hooks(sms_url))
+    async def update(self, number_id: str, *, sms_url: str, voice_url: str = "", ended_url: str = "") -> None:
+        """Have told what comes to a rented number. Raises NotSent, Paused, Refused or Doubt."""
+        await self._http.post(self._number(number_id), _hooks(sms_url, voice_url, ended_url))
 
     async def release(self, number_id: str) -> None:
         """Give a rented number back, or find it given back. Raises NotSent, Paused, Refused or Doubt."""
@@ -315,6 +414,16 @@ class Twilio:
         if not _NUMBER.fullmatch(number_id):
             raise ValueError("A Twilio phone number SID is PN and 32 hexadecimal digits.")
         return URL(f"{self._account}/IncomingPhoneNumbers/{number_id}.json", encoded=True)
+
+    def _call(self, carrier_id: str) -> URL:
+        if not voice.CALL.fullmatch(carrier_id):
+            raise ValueError("A Twilio call SID is CA and 32 hexadecimal digits.")
+        return URL(f"{self._account}/Calls/{carrier_id}.json", encoded=True)
+
+    def _recording(self, recording_id: str) -> str:
+        if not voice.RECORDING.fullmatch(recording_id):
+            raise ValueError("A Twilio recording SID is RE and 32 hexadecimal digits.")
+        return f"{self._account}/Recordings/{recording_id}"
 
     def _verification(self, carrier_id: str) -> URL:
         if not verification.SID.fullmatch(carrier_id):
@@ -359,8 +468,17 @@ def _base(url: str) -> str:
     return url.rstrip("/")
 
 
-def _hooks(sms_url: str) -> Form:
-    return [("SmsUrl", f"{sms_url}#{_INSIST}"), ("SmsMethod", "POST")]
+def _hooks(sms_url: str, voice_url: str, ended_url: str) -> Form:
+    told = [("Sms", sms_url), ("Voice", voice_url)]
+    form = [
+        field
+        for name, url in told
+        if url
+        for field in ((f"{name}Url", f"{url}#{_INSIST}"), (f"{name}Method", "POST"))
+    ]
+    if ended_url:
+        form += [("StatusCallback", f"{ended_url}#{_INSIST}"), ("StatusCallbackMethod", "POST")]
+    return form
 
 
 def _rented(row: object) -> Rented:

@@ -1,4 +1,4 @@
-"""Fetching a picture that a client texted.
+"""Fetching a picture that a client texted, or a recording that one left.
 
 Its address is at Twilio's API and asks for our credentials (enforced for every account); the answer is a redirect to
 an address that lives four hours at another company's host, which must never see them. So every step is taken by
@@ -26,15 +26,24 @@ _UNKNOWN = 20404
 _LONGEST_ERROR = 64 * 1024
 
 _WAITS = "It could not be had from the carrier just now."
-_GONE = "It is no longer at the carrier."
-_TOO_LARGE = "It is larger than 5 MB."
+GONE = "It is no longer at the carrier."
 _ELSEWHERE = "It is not at the carrier’s own address."
 
 
+class Gone(Unfetchable):
+    """The carrier knows of no such thing."""
+
+
 async def fetch(
-    address: str, *, base: URL, authorization: str, timeout: aiohttp.ClientTimeout
+    address: str,
+    *,
+    base: URL,
+    authorization: str,
+    timeout: aiohttp.ClientTimeout,
+    most: int = MOST_MEDIA_BYTES,
 ) -> tuple[str, bytes]:
-    """The claimed type and the bytes. `base` is Twilio's API, or its stand-in, which then is the only host asked.
+    """The claimed type and the bytes, at `most` so many. `base` is Twilio's API, or its stand-in, which then is the
+    only host asked.
 
     Raises Unavailable or Unfetchable.
     """
@@ -52,7 +61,7 @@ async def fetch(
             for _ in range(_MOST_STEPS):
                 async with session.get(url, headers=headers, allow_redirects=False) as answer:
                     if answer.status not in _REDIRECTS:
-                        return await _content(answer)
+                        return await _content(answer, most)
                     url, headers = _next(url, answer.headers.get("Location", ""), base), {}
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Unavailable(_WAITS) from error
@@ -84,15 +93,15 @@ def _next(url: URL, location: str, base: URL) -> URL:
     return following
 
 
-async def _content(answer: aiohttp.ClientResponse) -> tuple[str, bytes]:
+async def _content(answer: aiohttp.ClientResponse, most: int) -> tuple[str, bytes]:
     if answer.status == 410 or (answer.status == 404 and _unknown(await _read(answer, _LONGEST_ERROR))):
-        raise Unfetchable(_GONE)
+        raise Gone(GONE)
     # No handset sends a page: this one comes from something in between.
     if answer.status != 200 or answer.content_type == "text/html":
         raise Unavailable(_WAITS, code=str(answer.status))
-    raw = await _read(answer, MOST_MEDIA_BYTES)
+    raw = await _read(answer, most)
     if raw is None:
-        raise Unfetchable(_TOO_LARGE)
+        raise Unfetchable(f"It is larger than {most // 1024**2} MB.")
     if not raw:
         raise Unavailable(_WAITS)
     return answer.content_type, raw

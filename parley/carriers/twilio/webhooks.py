@@ -25,7 +25,7 @@ _MOST_MEDIA = 10
 
 def read_text(form: Sequence[tuple[str, str]]) -> Received | None:
     """The text that an inbound webhook states; None if it states none."""
-    told = _fields(form)
+    told = fields(form)
     if "MessageStatus" in told or told.get("SmsStatus", "received") not in ("received", "receiving"):
         return None
     sid, sender, recipient = told.get("MessageSid", ""), told.get("From", ""), told.get("To", "")
@@ -43,7 +43,7 @@ def read_text(form: Sequence[tuple[str, str]]) -> Received | None:
 
 def read_receipt(form: Sequence[tuple[str, str]]) -> ReceiptArrived | None:
     """The receipt that a status webhook states; None if it states none."""
-    told = _fields(form)
+    told = fields(form)
     sid, status = (
         told.get("MessageSid", ""),
         receipt_status(told.get("MessageStatus") or told.get("SmsStatus")),
@@ -107,8 +107,8 @@ def clean(text: str) -> str:
     return text
 
 
-def _fields(form: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The first value of each field."""
+def fields(form: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The first value of each field, as PostgreSQL can hold it."""
     told = dict(reversed(form))
     # Hardly any form holds what has to be cleaned away, so all of it is looked at in one go.
     values = "".join(told.values())

@@ -59,9 +59,11 @@ class Reason(NamedTuple):
 
 
 TOO_MANY = 20429
+CALL_ENDED = 21220
 _NOT_A_NUMBER = "This is not a working phone number. Check it with the client."
 _NO_TEXTS = "This number cannot get texts: it is a landline, or not in use. Call, or send an email."
 _SENDER = "The number this was sent from cannot send texts. An administrator must check it."
+_CALLER = "Calls cannot leave from this number. An administrator must check it at the carrier."
 CREDENTIALS = "The carrier did not accept Parley's credentials. An administrator must check them."
 _SUSPENDED = (
     "The carrier has suspended the account that sends texts. An administrator must contact the carrier."
@@ -99,6 +101,16 @@ REASONS: dict[int, Reason] = {
     21211: Reason(_NOT_A_NUMBER, "number", None, "invalid"),
     21212: Reason(_SENDER, "sender"),
     21217: Reason(_NOT_A_NUMBER, "number", None, "invalid"),
+    21210: Reason(_CALLER, "sender"),
+    21214: Reason("This number cannot be called. Check it with the client.", "number"),
+    21215: Reason(
+        "The account may not call this number. An administrator can allow it at the carrier.", "sender"
+    ),
+    21216: Reason(
+        "The account may not call this number. An administrator can allow it at the carrier.", "sender"
+    ),
+    21219: Reason("The account is on trial and may only call numbers that it has verified.", "sender"),
+    CALL_ENDED: Reason("This call has ended already.", "number"),
     21408: Reason(_COUNTRY, "sender"),
     21421: Reason("The carrier does not know this number, so it cannot be had.", "renting"),
     21422: Reason("This number is no longer available. Choose another.", "renting"),

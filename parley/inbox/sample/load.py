@@ -8,7 +8,6 @@ import urllib.request
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,6 +22,7 @@ from parley.inbox.sample.visits import fill_calendar
 from parley.messaging.models import Conversation, Lane, Message
 from parley.notifications.models import Notification
 from parley.numbers.models import PhoneNumber, Registration
+from parley.numbers.provisioning import addresses
 from parley.sms import segments
 
 PASSWORD = "juniper-demo-1"  # noqa: S105  the demo's own, printed on its sign-in page
@@ -336,13 +336,16 @@ def set_up_world(url: str, business: Business) -> None:
     phones = {
         person.phone: person for person in [*people.KNOWN, *people.MANY, *people.OF_HARBOUR, *landlines()]
     }
+    told = addresses("twilio")
     world: dict[str, Any] = {
         "numbers": [
             {
                 "phone_number": ours.number,
                 "country": business.country,
                 "owner": owner,
-                "sms_url": f"{settings.PUBLIC_URL}/hooks/twilio/text",
+                "sms_url": told["sms_url"],
+                "voice_url": told["voice_url"],
+                "status_callback": told["ended_url"],
                 "verified": True,
                 "pace": ours.pace,
             }
