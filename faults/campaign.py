@@ -13,7 +13,7 @@ lets it go on. Whatever the brake stops goes on, too. Judged by the sandbox's tr
 `misshown`  recipients whose state is not what became of their text; counts that are not those of the recipients; texts
             paid for that were not taken, or the other way round
 
-`not_reached` are those that died with a worker and are shown as failed: offers do not go again after doubt.
+`not_reached` are those that died with a worker three times, each time proved absent, and are shown as failed.
 `under_way` are texts that a worker was handing over when it died, before the STOP, and that the carrier took just after
 it. One JSON line; exit code 1 unless all counts are 0.
 """

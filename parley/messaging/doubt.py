@@ -127,8 +127,8 @@ class Doubts:
     async def _absent(self, db: Db, attempt: Any, changes: Changes) -> None:
         """Transition 12 or 13: it is proved that the carrier never had it; what may follow depends on its kind."""
         again = (attempt.kind == "direct" and attempt.message_age <= self.patience.direct_in_time) or (
-            attempt.kind == "transactional" and attempt.try_number < 3 and not attempt.confirms
-        )  # marketing and opt-out confirmations are never sent again after doubt
+            attempt.kind != "direct" and attempt.try_number < 3 and not attempt.confirms
+        )  # opt-out confirmations are never sent again after doubt
         state, reason = (
             ("queued", "The carrier did not get it the first time.")
             if again
@@ -154,16 +154,19 @@ class Doubts:
                 await db.execute(
                     """
                     INSERT INTO messaging_outbox
-                        (message_id, business_id, number_id, recipient, priority, run_at, tries, past)
-                    VALUES (%s, %s, %s, %s, %s, clock_timestamp(), %s, false)
+                        (message_id, business_id, number_id, recipient, priority, run_at, tries, past, closes_at)
+                    VALUES (%s, %s, %s, %s, %s, clock_timestamp(), %s, false,
+                            -- Marketing asks for its window anew, and the claim asks again whether it is agreed.
+                            CASE WHEN %s = 'marketing' THEN clock_timestamp() END)
                     """,
                     [
                         row.id,
                         row.business_id,
                         attempt.number_id,
                         attempt.recipient,
-                        {"direct": 0, "transactional": 1}[attempt.kind],
+                        {"direct": 0, "transactional": 1, "marketing": 2}[attempt.kind],
                         attempt.try_number,
+                        attempt.kind,
                     ],
                 )
         if not again:

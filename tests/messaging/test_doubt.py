@@ -170,9 +170,10 @@ AFTER_ABSENCE = [
     ("direct", 11, 1, False, False),
     ("transactional", 30, 2, False, True),
     ("transactional", 0, 3, False, False),
-    # The law allows one that says "you are out", and marketing is not worth a doubt.
+    # The law allows one that says "you are out".
     ("transactional", 0, 1, True, False),
-    ("marketing", 0, 1, False, False),
+    ("marketing", 30, 2, False, True),
+    ("marketing", 0, 3, False, False),
 ]
 
 
@@ -200,7 +201,7 @@ async def test_what_follows_proved_absence(line: Line, juniper: House) -> None:
         waits = [(row.priority, row.tries) async for row in Outbox.objects.all()]
         left = (await Balance.objects.aget()).left
         if sent_again:
-            place = {"direct": 0, "transactional": 1}[kind]
+            place = {"direct": 0, "transactional": 1, "marketing": 2}[kind]
             assert (text.state, waits, left) == ("queued", [(place, tries)], paid), case
         else:
             assert (text.state, waits, left) == ("failed", [], paid + 1), case
