@@ -52,7 +52,7 @@ HEARD = 90
 # How often (seconds) it is asked who talks to the business now.
 TALKING = 10.0
 # How long (seconds) after it was halted a campaign is looked at for texts that somebody held just then.
-LEFT_OVER = 600.0
+LEFT_OVER = 86_400.0
 # The second half of our advisory locks is the campaign's; the first is counting's.
 LOCK = counting.LOCK + 1
 
