@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("parley.alerts.urls")),
     path("", include("parley.campaigns.urls")),
     path("voice/", include("parley.calls.webhook_urls")),
+    path("", include("parley.calls.urls")),
     path("", include("parley.notifications.urls")),
     path("", include("parley.appointments.urls")),
     path("", include("parley.numbers.urls")),
