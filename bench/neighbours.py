@@ -1,12 +1,13 @@
 """Beside a bulk of 100,000 texts, how long does a text that a member writes wait? Prints one JSON line.
 
-    python bench/neighbours.py [--texts 100000] [--seconds 40]
+    python bench/neighbours.py [--texts 100000] [--seconds 40] [--campaign]
 
-One business has a bulk of automatic texts queued on its number, of one to three segments each, by SQL as a campaign
-would. Beside it a member of that business and one of another write one text a second each, `--seconds` long at a
-pace of 3 segments a second, what a toll-free number has, and as long at none. A bare socket plays the carrier and
-notes when each request begins. A direct text's wait runs from its commit to that moment; the 99th percentile must stay
-under 2 s, and the exit code is 1 if it does not, or if a text is missing, doubled or not taken as it is shown.
+One business has a bulk of automatic texts queued on its number, of one to three segments each, by SQL. Or, with
+`--campaign`, it sends a campaign to so many clients, which a `parley jobs` prepares and writes. Beside it a member of
+that business and one of another write one text a second each, `--seconds` long at a pace of 3 segments a second, what a
+toll-free number has, and as long at none. A bare socket plays the carrier and notes when each request begins. A direct
+text's wait runs from its commit to that moment (beside a campaign: from before it is written); the 99th percentile must
+stay under 2 s, and the exit code is 1 if it does not, or if a text is missing, doubled or not taken as it is shown.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ import sys
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
-from ground import a_house, cpu_seconds, family, ground, machine
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bench.ground import a_house, cpu_seconds, family, ground, machine  # noqa: E402
 
 BULK = "Bulk number "
 BOUND = 2.0
@@ -126,9 +131,12 @@ def queue_bulk(house: Any, texts: int) -> None:
 
 
 def write_beside(
-    houses: dict[str, Any], clients: dict[str, Any], seconds: int, name: str
+    houses: dict[str, Any], clients: dict[str, Any], seconds: int, name: str, *, from_before: bool = False
 ) -> dict[str, float]:
-    """One direct text a second from each house. When (time.time) each was committed, by its words."""
+    """One direct text a second from each house. When (time.time) each was committed, by its words.
+
+    `from_before`: when its writing began.
+    """
     from parley.messaging.sending import send
 
     committed: dict[str, float] = {}
@@ -137,8 +145,9 @@ def write_beside(
         time.sleep(max(0.0, began + n - time.monotonic()))
         for who, house in houses.items():
             body = f"{name}, {who}, {n}"
+            asked = time.time()
             send(house.owner, clients[who][n % len(clients[who])], channel="sms", body=body)
-            committed[body] = time.time()
+            committed[body] = asked if from_before else time.time()
     return committed
 
 
@@ -153,7 +162,19 @@ def waits(committed: dict[str, float], carrier: Carrier, who: str) -> dict[str, 
     }
 
 
-def run(world: Any, carrier: Carrier, texts: int, seconds: int) -> dict[str, Any]:
+def begin_campaign(house: Any, texts: int) -> Any:
+    """A campaign to so many clients, whose time has come."""
+    from bench import marketing
+    from parley.campaigns import control
+
+    marketing.numbers(0.0)
+    marketing.fill(house, texts, mixed=False, zone=marketing.noon())
+    campaign = marketing.a_campaign(house)
+    control.schedule(campaign, house.owner)
+    return campaign
+
+
+def run(world: Any, carrier: Carrier, texts: int, seconds: int, *, campaign: bool = False) -> dict[str, Any]:
     from parley.messaging.models import Message
     from parley.numbers.models import PhoneNumber
     from tests.people import make_house
@@ -167,35 +188,47 @@ def run(world: Any, carrier: Carrier, texts: int, seconds: int) -> dict[str, Any
         for who, house in houses.items()
     }
     began = time.monotonic()
-    queue_bulk(bulk, texts)
+    # Those whom the direct texts go to have not agreed to offers.
+    sending = begin_campaign(bulk, texts) if campaign else queue_bulk(bulk, texts)
     queued = time.monotonic() - began
+    clock = ["jobs"] if campaign else []
     result: dict[str, Any] = {}
     committed: dict[str, float] = {}
     for name, pace in (("paced", 3.0), ("unpaced", 0.0)):
         PhoneNumber.objects.update(pace=pace)
         before = len(carrier.taken)
-        world.start("texts")
-        until(lambda: len(carrier.taken) > before, 30, what="the first text")  # noqa: B023
+        world.start("texts", *clock)
+        # A campaign is prepared first.
+        until(lambda: len(carrier.taken) > before, 120, what="the first text")  # noqa: B023
         pids = family(world.children["texts"].pid)
         before, cpu, at = len(carrier.taken), cpu_seconds(*pids), time.monotonic()
-        mine = write_beside(houses, clients, seconds, name)
+        clocks = [pid for name in clock for pid in family(world.children[name].pid)]
+        clocks_cpu = cpu_seconds(*clocks)
+        mine = write_beside(houses, clients, seconds, name, from_before=campaign)
         until(lambda: all(body in carrier.taken for body in mine), 60, what="the direct texts")  # noqa: B023
         took = len(carrier.taken) - before
         result[name] = {
             "beside": took - len(mine),
             "per_second": round(took / (time.monotonic() - at), 1),
             "texts_cpu_us": round((cpu_seconds(*pids) - cpu) / took * 1e6),
+            **({"jobs_cpu_us": round((cpu_seconds(*clocks) - clocks_cpu) / took * 1e6)} if clock else {}),
             **{who: waits(mine, carrier, who) for who in houses},
         }
         committed |= mine
         # Stopped, it finishes and records what it has begun.
-        world.stop("texts")
+        for one in [*clock, "texts"]:
+            world.stop(one)
+    bulk_texts = texts
+    if campaign:
+        bulk_texts = sending.recipients.exclude(message_id=None).count()
+        sending.refresh_from_db()
+        assert sending.fit == texts
     shown = Counter(dict(Message.objects.values_list("body", "state")).values())
     wrong = {
         "doubled": carrier.doubled,
         "missing": sum(body not in carrier.taken for body in committed),
         "misshown": abs(shown["accepted"] - len(carrier.taken)) + shown["failed"] + shown["unknown"],
-        "rows": texts + len(committed) - Message.objects.count(),
+        "rows": bulk_texts + len(committed) - Message.objects.count(),
     }
     late = [
         f"{name}, {who}"
@@ -205,6 +238,7 @@ def run(world: Any, carrier: Carrier, texts: int, seconds: int) -> dict[str, Any
     ]
     return {
         "bench": "neighbours",
+        "bulk": "campaign" if campaign else "queued",
         "texts": texts,
         "queued_secs": round(queued, 1),
         **result,
@@ -219,6 +253,7 @@ def main() -> None:
     )
     parser.add_argument("--texts", type=int, default=100_000)
     parser.add_argument("--seconds", type=int, default=40, help="of each of the two paces")
+    parser.add_argument("--campaign", action="store_true", help="the bulk is a campaign that is being sent")
     wish = parser.parse_args()
     with ground(durable=True) as folder:
         from tests.world import a_world
@@ -226,7 +261,7 @@ def main() -> None:
         carrier = Carrier().ready()
         with a_world(folder, patience=1.0) as world:
             world.environment["PARLEY_TWILIO_API_URL"] = carrier.url
-            result = run(world, carrier, wish.texts, wish.seconds)
+            result = run(world, carrier, wish.texts, wish.seconds, campaign=wish.campaign)
     print(json.dumps(result | {"machine": machine()}))
     sys.exit(1 if any(result["wrong"].values()) or result["late"] else 0)
 

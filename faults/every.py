@@ -43,11 +43,13 @@ RUNS = (
     Run("faults/restore.py", {"texts": 500}),
     Run("faults/upgrade.py"),
     Run("faults/stops.py", {"texts": 2_000, "stops": 300, "unheard": 100}),
+    Run("faults/campaign.py", {"texts": 20_000, "stops": 300, "by-page": 100}),
     Run("faults/answers.py", {"times": 100}, seeded=False),
     Run("faults/late_acceptance.py", {"texts": 100}),
     Run("faults/receipts.py", {"sequences": 10_000}),
     Run("bench/quota_race.py", {"rounds": 100}, seeded=False),
     Run("bench/neighbours.py", {"texts": 100_000}, seeded=False),
+    Run("bench/neighbours.py", {"texts": 100_000}, seeded=False, words=("--campaign",)),
     Run("bench/nodes.py", {"texts": 400}, words=("--only=faults", "--nodes=2,4", "--faults=5")),
     Run("faults/sabotage.py", seeded=False),
 )

@@ -57,6 +57,7 @@ HOOKS, REVOKING, LEDGER = (
     "parley/messaging/revoking.py",
     "parley/quota/ledger.py",
 )
+CLOCK, CONTROL = "parley/campaigns/clock.py", "parley/campaigns/control.py"
 
 GUARDS: Sequence[Guard] = [
     Guard(
@@ -544,6 +545,160 @@ GUARDS: Sequence[Guard] = [
         "tests/messaging/test_sending_many.py::test_a_text_known_from_the_carrier_s_records_is_this_one",
     ),
     Guard(
+        "campaigns: only who waits is texted",
+        CLOCK,
+        "waiting.filter(campaign=self.campaign, state=State.WAITING, opens_at__lte=now)",
+        "waiting.filter(campaign=self.campaign, opens_at__lte=now)",
+        "tests/campaigns/test_engine.py::test_whoever_agreed_gets_it_once_and_whoever_did_not_is_told_why",
+    ),
+    Guard(
+        "campaigns: a recipient whom somebody holds keeps nobody waiting",
+        CLOCK,
+        "Recipient.objects.select_for_update(no_key=True, skip_locked=True, of=",
+        "Recipient.objects.select_for_update(no_key=True, of=",
+        "tests/campaigns/test_at_once.py::test_what_somebody_is_changing_is_left_for_the_next_look",
+    ),
+    Guard(
+        "campaigns: nor a pause",
+        CONTROL,
+        "FOR NO KEY UPDATE OF r SKIP LOCKED FOR UPDATE OF o, m SKIP LOCKED",
+        "FOR NO KEY UPDATE OF r FOR UPDATE OF o, m",
+        "tests/campaigns/test_at_once.py::test_what_somebody_is_changing_is_left_for_the_next_look",
+    ),
+    Guard(
+        "campaigns: a text is written in the transaction that takes its recipient",
+        CLOCK,
+        "        self._record(recipients, became or {}, tally, now)\n",
+        '        connection.cursor().execute("COMMIT")\n'
+        "        self._record(recipients, became or {}, tally, now)\n",
+        "tests/campaigns/test_guards.py::test_a_worker_that_dies_with_a_block_has_written_nothing_of_it",
+    ),
+    Guard(
+        "campaigns: a text's key is of this try",
+        CLOCK,
+        'f"{recipient.pk}:{recipient.tries}"',
+        'f"{recipient.pk}"',
+        "tests/campaigns/test_at_once.py::test_a_text_that_was_tried_is_kept_and_another_follows",
+    ),
+    Guard(
+        "campaigns: a pause takes the queue back",
+        CONTROL,
+        "reason=why[:300], braked=braked)\n    withdraw(campaign)",
+        "reason=why[:300], braked=braked)",
+        "tests/campaigns/test_engine.py::"
+        "test_a_pause_takes_back_what_has_not_left_and_it_goes_on_with_everybody",
+    ),
+    Guard(
+        "campaigns: a block that is being written is waited for",
+        CLOCK,
+        'held = Campaign.objects.select_for_update(of=("self",), no_key=True).select_related("business__plan")',
+        'held = Campaign.objects.select_related("business__plan")',
+        "tests/campaigns/test_at_once.py::"
+        "test_a_pause_waits_for_the_block_that_is_being_written_and_takes_it_back",
+    ),
+    Guard(
+        "campaigns: every gate is asked again when a text is written",
+        CLOCK,
+        "if why := why_not(client, handsets.get(client.phone)):",
+        'if why := "":',
+        "tests/campaigns/test_engine.py::test_whoever_opts_out_meanwhile_gets_nothing",
+    ),
+    Guard(
+        "campaigns: and whether it is still their number",
+        CLOCK,
+        "if client is None or client.phone != recipient.phone:",
+        "if client is None:",
+        "tests/campaigns/test_at_once.py::"
+        "test_whoever_changed_their_number_or_had_another_campaign_since_is_spared",
+    ),
+    Guard(
+        "campaigns: and whether they had another since",
+        CLOCK,
+        "if client.phone in rested:",
+        "if False:",
+        "tests/campaigns/test_at_once.py::"
+        "test_whoever_changed_their_number_or_had_another_campaign_since_is_spared",
+    ),
+    Guard(
+        "campaigns: quiet hours are asked before a text is written",
+        CLOCK,
+        "if window.opens_at > now:",
+        "if False:",
+        "tests/campaigns/test_guards.py::test_who_sleeps_is_not_written_to_yet",
+    ),
+    Guard(
+        "campaigns: too few texts pause it, and leave nobody out",
+        CLOCK,
+        "all_paid=True",
+        "all_paid=False",
+        "tests/campaigns/test_at_once.py::test_texts_that_somebody_else_uses_up_meanwhile_pause_it",
+    ),
+    Guard(
+        "campaigns: the brake",
+        CLOCK,
+        "    if _braked(campaign):\n",
+        "    if False:\n",
+        "tests/campaigns/test_engine.py::test_too_many_failures_stop_it",
+    ),
+    Guard(
+        "campaigns: the first few are waited for",
+        CLOCK,
+        "if known * 100 < campaign.queued * HEARD and waited < WATCHED * patience().scale:",
+        "if False:",
+        "tests/campaigns/test_engine.py::test_the_first_few_go_first_and_are_waited_for",
+    ),
+    Guard(
+        "campaigns: what is stopped while it is prepared has nobody",
+        "parley/campaigns/preparing.py",
+        "        raise _Halted\n",
+        "        pass\n",
+        "tests/campaigns/test_at_once.py::test_a_campaign_that_is_stopped_while_it_is_prepared_has_nobody",
+    ),
+    Guard(
+        "campaigns: only what changed is counted",
+        "parley/campaigns/counting.py",
+        "AND (was.state, was.code) IS DISTINCT FROM (now.state, now.code)",
+        "",
+        "tests/campaigns/test_guards.py::test_what_is_told_twice_is_counted_once",
+    ),
+    Guard(
+        "campaigns: a token has its MAC",
+        "parley/campaigns/tokens.py",
+        'return int.from_bytes(number, "big") if constant_time_compare(mac, _mac(number)) else None',
+        'return int.from_bytes(number, "big")',
+        "tests/campaigns/test_guards.py::test_a_token_that_we_did_not_make_names_nobody",
+    ),
+    Guard(
+        "campaigns: only the business's own clients",
+        "parley/campaigns/audience.py",
+        "WHERE c.business_id = %(business)s {which}",
+        "WHERE true {which}",
+        "tests/campaigns/test_guards.py::test_nobody_of_another_business_and_nothing_they_said_there",
+    ),
+    Guard(
+        "campaigns: only what they said to this business",
+        "parley/campaigns/audience.py",
+        "ON h.business_id = c.business_id AND h.phone = c.phone",
+        "ON h.phone = c.phone",
+        "tests/campaigns/test_guards.py::test_nobody_of_another_business_and_nothing_they_said_there",
+    ),
+    Guard(
+        "many at once: a marketing number that several businesses use is shared from then on",
+        "parley/messaging/routing.py",
+        "holds = CASE WHEN r.business_id = excluded.business_id THEN r.holds ELSE 'shared' END\n"
+        "        WHERE r.business_id = excluded.business_id OR",
+        "holds = r.holds\n        WHERE r.business_id = excluded.business_id OR",
+        "tests/messaging/test_sending_many.py::test_what_becomes_of_one_becomes_of_many",
+    ),
+    Guard(
+        "many at once: each handset keeps the marketing number that it knows",
+        "parley/messaging/routing.py",
+        "number = own or (",
+        "number = (",
+        "tests/messaging/test_sending_many.py::"
+        "test_offers_go_by_the_numbers_pace_and_each_handset_keeps_its_own",
+    ),
+    Guard(
         "answers: once a member has written, a yes may answer the member",
         "parley/messaging/answering.py",
         "or (last.spoken and not said.plain)",
@@ -655,8 +810,8 @@ GUARDS: Sequence[Guard] = [
     Guard(
         "what is canceled by an opt-out is not paid for",
         REVOKING,
-        'await cursor.execute(ledger.REFUND, {"messages": gone})',
-        "pass",
+        '            await cursor.execute(ledger.REFUND, {"messages": gone})',
+        "            pass",
         "tests/messaging/test_revoking.py::test_a_stop_is_a_line_of_the_ledger_and_empties_the_queue",
     ),
     Guard(

@@ -49,22 +49,32 @@ BAD_WEATHER = {
 
 
 class Reaper(threading.Thread):
-    """Keeps `workers` alive, and kills one of them every 0.15 to 0.6 s until it is told that it is `enough`."""
+    """Keeps `workers` alive, and kills one of them every so many seconds until it is told that it is `enough`.
 
-    def __init__(self, nursery: Nursery, workers: int, seed: int) -> None:
+    `killed_at` are the moments (time.time).
+    """
+
+    def __init__(
+        self, nursery: Nursery, workers: int, seed: int, between: tuple[float, float] = (0.15, 0.6)
+    ) -> None:
         super().__init__()
         self._nursery = nursery
         self._dice = random.Random(seed)
+        self._between = between
         self._alive = [nursery.start() for _ in range(workers)]
         self._enough = threading.Event()
-        self.kills = 0
+        self.killed_at: list[float] = []
+
+    @property
+    def kills(self) -> int:
+        return len(self.killed_at)
 
     def run(self) -> None:
-        while not self._enough.wait(self._dice.uniform(0.15, 0.6)):
+        while not self._enough.wait(self._dice.uniform(*self._between)):
             place = self._dice.randrange(len(self._alive))
             self._nursery.kill(self._alive[place])
+            self.killed_at.append(time.time())
             self._alive[place] = self._nursery.start()
-            self.kills += 1
 
     def enough(self) -> None:
         self._enough.set()

@@ -35,7 +35,7 @@ def example(rule: Rule, service: Service | None) -> Example:
     """Whom and what the preview of this rule shows. Two queries at most."""
     business, kind = rule.business, KINDS[rule.kind]
     subject = _real(business, kind, service.pk if service else None)
-    client = subject.client if subject else _client(business)
+    client = subject.client if subject else somebody(business)
     if subject is None:
         subject = _made_up(business, kind, service, client)
     return Example(client, subject, _sent_at(rule, kind, subject))
@@ -66,10 +66,13 @@ def _real(business: Business, kind: Kind, service: uuid.UUID | None) -> Subject:
     return None
 
 
-def _client(business: Business) -> Client:
+def somebody(business: Business) -> Client:
+    """A client who has a first name and a number, the newest; else one made up. One query."""
     newest = business.clients.order_by("-id")[:LOOKED_AT]
     known = next((client for client in newest if client.first_name and client.phone), None)
-    return known or Client(business=business, first_name="Maya", last_name="Brooks", phone="+15035550118")
+    return known or Client(
+        business=business, first_name="Maya", last_name="Brooks", phone="+15035550118", language=""
+    )
 
 
 def _made_up(business: Business, kind: Kind, service: Service | None, client: Client) -> Subject:

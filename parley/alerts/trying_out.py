@@ -44,25 +44,31 @@ def send_test(member: Member, rule: Rule, example: Example, language: str) -> li
         return [Outcome(False, unfit.words)]
     outcomes = []
     if rule.sms or not rule.email:
-        card = _card(member, phone=member.phone)
-        outcomes.append(_send(member, card, rule, "sms", composed.text, f"to {pretty(member.phone)}"))
+        card = card_of(member, phone=member.phone)
+        outcomes.append(send_text(member, card, f"Test: {KINDS[rule.kind].name}", composed.text))
     if rule.email:
-        card = _card(member, email=member.user.email)
+        card = card_of(member, email=member.user.email)
+        title = f"Test: {KINDS[rule.kind].name}"
         outcomes.append(
-            _send(member, card, rule, "email", composed.email, f"to {card.email}", composed.subject)
+            _send(member, card, title, "email", composed.email, f"to {card.email}", composed.subject)
         )
     return outcomes
 
 
+def send_text(member: Member, card: Client, title: str, body: str) -> Outcome:
+    """Send these words to the member's own card by text."""
+    return _send(member, card, title, "sms", body, f"to {pretty(card.phone)}")
+
+
 def _send(
-    member: Member, card: Client, rule: Rule, channel: str, body: str, to: str, subject: str = ""
+    member: Member, card: Client, title: str, channel: str, body: str, to: str, subject: str = ""
 ) -> Outcome:
     try:
         message = sending.send_automatic(
             member.business,
             card,
             kind=Message.Kind.TRANSACTIONAL,
-            title=f"Test: {KINDS[rule.kind].name}",
+            title=title,
             body=body,
             key=new_id(),
             channel=channel,
@@ -75,7 +81,7 @@ def _send(
     return Outcome(True, f"{'Email' if channel == 'email' else 'Text'} sent {to}.")
 
 
-def _card(member: Member, *, phone: str = "", email: str = "") -> Client:
+def card_of(member: Member, *, phone: str = "", email: str = "") -> Client:
     """The client card that has this number or address, else a new one in the member's name."""
     clients = member.business.clients
     if phone:

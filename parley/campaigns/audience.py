@@ -129,7 +129,7 @@ def _conditions(asked: Audience) -> Iterable[str]:
     elif asked.who == "import":
         yield (
             "c.id IN (SELECT r.client_id FROM clients_importrow r"
-            " WHERE r.business_id = %(business)s AND r.import_id = %(imported)s::uuid)"
+            " WHERE r.business_id = %(business)s AND r.of_id = %(imported)s::uuid AND r.client_id IS NOT NULL)"
         )
     elif asked.who == "some":
         if asked.tags:

@@ -18,6 +18,8 @@ FILTERED = 3, 2
 # Twilio warns from 3 per cent of opt-outs, and acts at 5 (carriers.md).
 OPTED_OUT = 3, 3
 FILTER_CODES = ("30007",)
+# What became of these says nothing of the list or the words: a worker died with them, or the carrier never answered.
+NOTHING_KNOWN = ("failed", "unconfirmed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def seen(campaign: Campaign) -> Seen:
             delivered += number
         elif what == "opted_out":
             opted_out += number
-        else:
+        elif code not in NOTHING_KNOWN:
             failed += number
             filtered += number if code in FILTER_CODES else 0
     return Seen(delivered, failed, filtered, opted_out)

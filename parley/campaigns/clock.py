@@ -21,6 +21,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from parley.alerts.wording import Unfit
+from parley.businesses import planned
 from parley.businesses.models import Business
 from parley.campaigns import brake, control, counting, preparing, wording
 from parley.campaigns.counting import Tally
@@ -33,7 +34,6 @@ from parley.messaging.sending import ROOM_TO_ARRIVE, Automatic, place_of
 from parley.messaging.sending_many import send_many
 from parley.pulse.hands import Hands
 from parley.quota import ledger
-from parley.quota.models import Balance
 from parley.sms import quiet_hours, segments
 from parley.sms.numbers import is_toll_free
 
@@ -45,8 +45,6 @@ Status, Phase, State = Campaign.Status, Campaign.Phase, Recipient.State
 AHEAD = 10.0
 AHEAD_UNPACED = 3000
 BLOCK = 500
-# With so many texts for each of a block it need not be asked who else spends them.
-ENOUGH = 20
 # After so long (seconds) those of the first few who are not heard of are not waited for any more, nor before so many of
 # them (in per cent) are heard of.
 WATCHED = 600.0
@@ -122,17 +120,23 @@ def _one(id: uuid.UUID, of: int) -> bool:
             cursor.execute(TRY_LOCK, [LOCK, id])
             if not cursor.fetchone()[0]:
                 return False
-        campaign = Campaign.objects.select_related("business__plan").get(pk=id)
-        if campaign.status == Status.PREPARING:
+        campaign = Campaign.objects.select_related("business__plan").filter(pk=id).first()
+        if campaign is not None and campaign.status == Status.PREPARING:
             return preparing.prepare(campaign)
-        if campaign.status in (Status.PAUSED, Status.STOPPED):
+        # Held until the block is in: whoever pauses it waits for that, and then takes it back.
+        held = Campaign.objects.select_for_update(of=("self",), no_key=True).select_related("business__plan")
+        campaign = held.filter(pk=id).first()
+        if campaign is not None and campaign.status in (Status.PAUSED, Status.STOPPED):
             control.withdraw(campaign)
+        if campaign is None or campaign.status != Status.SENDING:
             return False
-        return _go_on(id, of)
+        return _go_on(campaign, of)
 
 
 def _give_up(id: uuid.UUID) -> None:
-    campaign = Campaign.objects.get(pk=id)
+    campaign = Campaign.objects.filter(pk=id).first()
+    if campaign is None:
+        return
     if campaign.status == Status.PREPARING:
         Campaign.objects.filter(pk=id, status=Status.PREPARING).update(
             status=Status.DRAFT, reason=FAILED, changed_at=timezone.now()
@@ -144,12 +148,7 @@ def _give_up(id: uuid.UUID) -> None:
             return
 
 
-def _go_on(id: uuid.UUID, of: int) -> bool:
-    # Held until the block is in: whoever pauses it waits for that, and then takes it back.
-    held = Campaign.objects.select_for_update(of=("self",), no_key=True).select_related("business__plan")
-    campaign = held.filter(pk=id, status=Status.SENDING).first()
-    if campaign is None:
-        return False
+def _go_on(campaign: Campaign, of: int) -> bool:
     business = campaign.business
     if why := control.why_not_begin(business):
         control.pause(campaign, why, braked=True)
@@ -281,6 +280,7 @@ class Block:
         clients = {client.pk: client for client in asked.defer("search")}
         numbers = [client.phone for client in clients.values() if client.phone]
         handsets = {one.phone: one for one in business.handsets.filter(phone__in=numbers)}
+        rested = self._texted_lately(numbers)
         for recipient in recipients:
             client = clients.get(recipient.client_id)
             # Their card has another number now: nobody said that this one may be texted.
@@ -289,6 +289,9 @@ class Block:
                 continue
             if why := why_not(client, handsets.get(client.phone)):
                 self.skipped[recipient.pk] = why
+                continue
+            if client.phone in rested:
+                self.skipped[recipient.pk] = "recently"
                 continue
             try:
                 window = quiet_hours.next_window(now + ROOM_TO_ARRIVE, place_of(client))
@@ -307,23 +310,36 @@ class Block:
             text = Automatic(client, self.campaign.name, body, key)
             self.texts[key] = recipient, text, segments.count(body).segments
 
+    def _texted_lately(self, phones: Sequence[str]) -> set[str]:
+        """Who of these had another campaign's text in the days that this one spares them, also since it began."""
+        if not self.campaign.rest_days:
+            return set()
+        given = {
+            "business": self.campaign.business_id,
+            "campaign": self.campaign.pk,
+            "rest_days": self.campaign.rest_days,
+            "phones": columns.texts(phones),
+        }
+        return {phone for (phone,) in planned.rows(TEXTED_LATELY, given)}
+
     def _send(self) -> Any:
         """What became of each text; None if the business has too few texts left, and the campaign is paused."""
-        if not self.texts:
-            return {}
-        left = ledger.balance(self.business).left
-        if left < ENOUGH * BLOCK:
-            # Held, so that nobody takes what is counted on: a text that cannot be paid for would be lost.
-            left = Balance.objects.select_for_update(no_key=True).get(business=self.business).left
-        costs = accumulate(cost for *_, cost in self.texts.values())
-        fits = sum(spent <= left for spent in costs)
-        if not fits:
-            why = f"{ledger.none_left(self.business)} Buy more, and let it go on."
-            control.pause(self.campaign, why, braked=True)
-            return None
-        self.texts = dict(list(self.texts.items())[:fits])
-        texts = [text for _, text, _ in self.texts.values()]
-        return send_many(self.business, Message.Kind.MARKETING, texts)
+        while self.texts:
+            left = ledger.balance(self.business).left
+            costs = accumulate(cost for *_, cost in self.texts.values())
+            fits = sum(spent <= left for spent in costs)
+            if not fits:
+                why = f"{ledger.none_left(self.business)} Buy more, and let it go on."
+                control.pause(self.campaign, why, braked=True)
+                return None
+            self.texts = dict(list(self.texts.items())[:fits])
+            texts = [text for _, text, _ in self.texts.values()]
+            try:
+                return send_many(self.business, Message.Kind.MARKETING, texts, all_paid=True)
+            except ledger.NoTexts:
+                # Somebody else of the business has paid with them meanwhile: so it is looked anew.
+                continue
+        return {}
 
     def _record(self, recipients: Sequence[Recipient], became: Any, tally: Tally, now: datetime) -> None:
         of = self.campaign.business_id, self.campaign.pk
@@ -367,6 +383,11 @@ class Block:
             self.campaign.save(update_fields=["queued"])
 
 
+TEXTED_LATELY = """
+    SELECT phone FROM campaigns_recipient
+    WHERE business_id = %(business)s AND phone = ANY(%(phones)s::text[]) AND phone <> '' AND campaign_id <> %(campaign)s
+      AND queued_at > now() - %(rest_days)s * interval '1 day' AND state <> 'skipped'
+"""
 RECORD = """
     UPDATE campaigns_recipient r
     SET state = t.state, code = t.code, opens_at = t.opens_at, message_id = t.message_id, segments = t.segments,

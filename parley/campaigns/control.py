@@ -126,25 +126,25 @@ def _move(campaign: Campaign, of: tuple[str, ...], **changes: Any) -> None:
         nudge(campaign.business_id, [])
 
 
-# In the order in which a claim takes them (`messaging.delivery`): first the queue, then the message. What somebody
-# holds just now is being claimed, or is seen by the next look of the clock. What was never tried is taken back whole;
+# What somebody holds just now (a claim, an opt-out, a receipt, the counter) is not waited for, so that nobody can wait
+# for each other: it is leaving, or it is seen by the next look of the clock. What was never tried is taken back whole;
 # what was is kept with its attempts, and its recipient gets another.
 WITHDRAW = """
-    WITH ours AS (
-        SELECT message_id FROM campaigns_recipient
-        WHERE campaign_id = %(campaign)s AND state = 'queued' AND message_id IS NOT NULL
-    ), held AS (
-        SELECT message_id FROM messaging_outbox WHERE message_id IN (SELECT message_id FROM ours)
-        ORDER BY message_id FOR UPDATE SKIP LOCKED
+    WITH held AS (
+        SELECT r.id, r.variant, o.message_id FROM campaigns_recipient r
+        JOIN messaging_outbox o ON o.message_id = r.message_id
+        JOIN messaging_message m ON m.id = o.message_id AND m.state = 'queued'
+        WHERE r.campaign_id = %(campaign)s AND r.state = 'queued'
+        FOR NO KEY UPDATE OF r SKIP LOCKED FOR UPDATE OF o, m SKIP LOCKED
     ), gone AS (
         DELETE FROM messaging_outbox WHERE message_id IN (SELECT message_id FROM held) RETURNING message_id
+    ), back AS (
+        UPDATE campaigns_recipient r SET state = 'waiting', message_id = NULL, queued_at = NULL, tries = tries + 1
+        FROM held WHERE r.id = held.id
     )
-    SELECT message_id, EXISTS (SELECT 1 FROM messaging_attempt a WHERE a.message_id = gone.message_id) FROM gone
-"""
-TAKE_BACK = """
-    UPDATE campaigns_recipient SET state = 'waiting', message_id = NULL, queued_at = NULL, tries = tries + 1
-    WHERE campaign_id = %(campaign)s AND message_id = ANY(%(messages)s::uuid[])
-    RETURNING variant
+    SELECT message_id, held.variant,
+           EXISTS (SELECT 1 FROM messaging_attempt a WHERE a.message_id = gone.message_id)
+    FROM gone JOIN held USING (message_id)
 """
 CANCEL = """
     UPDATE messaging_message SET state = 'canceled', reason = 'The campaign was held back.',
@@ -156,22 +156,20 @@ DELETE = "DELETE FROM messaging_message WHERE id = ANY(%(messages)s::uuid[]) AND
 
 def withdraw(campaign: Campaign) -> None:
     """Take back what has not left of a campaign that is halted; in the caller's transaction."""
-    given: dict[str, Any] = {"campaign": campaign.pk}
     with connection.cursor() as cursor:
-        cursor.execute(WITHDRAW, given)
+        cursor.execute(WITHDRAW, {"campaign": campaign.pk})
         gone = cursor.fetchall()
         if not gone:
             return
-        messages = [id for id, _ in gone]
-        cursor.execute(TAKE_BACK, given | {"messages": columns.uuids(messages)})
+        messages = [id for id, *_ in gone]
         tally = Tally()
         of = campaign.business_id, campaign.pk
-        for (variant,) in cursor.fetchall():
+        for _, variant, _ in gone:
             tally.add(of, variant, "queued", number=-1)
             tally.add(of, variant, "waiting")
         ledger.refund(messages)
-        cursor.execute(CANCEL, {"messages": columns.uuids(id for id, tried in gone if tried)})
-        cursor.execute(DELETE, {"messages": columns.uuids(id for id, tried in gone if not tried)})
+        cursor.execute(CANCEL, {"messages": columns.uuids(id for id, _, tried in gone if tried)})
+        cursor.execute(DELETE, {"messages": columns.uuids(id for id, _, tried in gone if not tried)})
     Campaign.objects.filter(pk=campaign.pk).update(queued=F("queued") - len(messages))
     tally.write()
 

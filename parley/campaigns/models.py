@@ -78,7 +78,6 @@ class Campaign(BusinessOwned):
     braked_from = models.JSONField(
         default=dict, db_default={}, help_text="What the brake had counted when a member let it go on."
     )
-    preview = models.JSONField(default=dict, db_default={}, help_text="See `foretelling.Preview`.")
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(help_text="When its words, audience or status last changed.")
     changed_by = models.ForeignKey(
@@ -121,6 +120,30 @@ class Campaign(BusinessOwned):
     def editable(self) -> bool:
         """May its words and its audience still be changed?"""
         return self.status in (self.Status.DRAFT, self.Status.SCHEDULED)
+
+
+class Foretelling(BusinessOwned):
+    """What a campaign would do if it began as somebody has typed it, saved or not; kept a day. See `foretelling`."""
+
+    key = models.CharField(max_length=32, help_text="A hash of all that it depends on.")
+    page = models.UUIDField(
+        help_text="Of the questions of one open page only the last one is worth an answer."
+    )
+    asked = models.JSONField(help_text="The campaign’s words, audience and time.")
+    asked_at = models.DateTimeField()
+    told = models.JSONField(null=True, help_text="See `foretelling.Foretold`; null: not counted yet.")
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["business", "key"], name="foretelling_once"),
+        ]
+        indexes = [
+            models.Index("business", "page", F("asked_at").desc(), name="foretellings_of_page"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Foretelling {self.id}"
 
 
 class Recipient(models.Model):
@@ -205,6 +228,8 @@ class Recipient(models.Model):
             models.Index(
                 "campaign", "place", name="recipient_clicked", condition=Q(clicked_at__isnull=False)
             ),
+            # The Inbox’s list of those who talk to the business now.
+            models.Index("campaign", "place", name="recipient_talked", condition=Q(talked_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -275,6 +300,14 @@ class Change(models.Model):
     recipient_id = models.BigIntegerField(null=True)
     link_id = models.UUIDField(null=True)
     at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            # Whoever opens a link again and again appends once until it is counted; then `Click` has it.
+            models.UniqueConstraint(
+                fields=["recipient_id", "link_id"], condition=Q(what="clicked"), name="click_waits_once"
+            )
+        ]
 
 
 class Count(models.Model):

@@ -6,6 +6,7 @@ One transaction: whatever dies, it is done again from the beginning, and nobody 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -25,16 +26,15 @@ NOBODY = "None of the people in this campaign may be texted. The list below says
 
 # The turns are given by a hash of the client's id, another for each campaign: an order that says nothing of them, and
 # nobody is always among the first few. Each hundred of turns holds as many of the second wording as its share says.
+PLACE = "(row_number() OVER (PARTITION BY why = '' ORDER BY uuid_hash_extended(id, %(seed)s), id))::int"
+VARIANT = "CASE WHEN place * %(share_b)s / 100 > (place - 1) * %(share_b)s / 100 THEN 'b' ELSE 'a' END"
 _WRITE = """
     WITH judged AS ({judged}), placed AS (
-        SELECT id, phone, why,
-               (row_number() OVER (PARTITION BY why = '' ORDER BY uuid_hash_extended(id, %(seed)s), id))::int AS place
-        FROM judged
+        SELECT id, phone, why, {place} AS place FROM judged
     ), written AS (
         INSERT INTO campaigns_recipient
             (business_id, campaign_id, client_id, phone, place, variant, state, code, opens_at, segments, tries)
-        SELECT %(business)s, %(campaign)s, id, phone, place,
-               CASE WHEN place * %(share_b)s / 100 > (place - 1) * %(share_b)s / 100 THEN 'b' ELSE 'a' END,
+        SELECT %(business)s, %(campaign)s, id, phone, place, {variant},
                CASE WHEN why = '' THEN 'waiting' ELSE 'skipped' END, why, %(now)s, 0, 0
         FROM placed ORDER BY place
         RETURNING variant, state, code
@@ -70,20 +70,16 @@ def _prepare(campaign: Campaign) -> None:
     with connection.cursor() as cursor:
         # A hash join of all clients with all numbers wants more than a page's few megabytes.
         cursor.execute("SET LOCAL work_mem = '128MB'")
-        given |= {
-            "share_b": campaign.share_b if campaign.wording_b else 0,
-            "now": now,
-            "seed": campaign.pk.int % 2**31,
-        }
-        cursor.execute(_WRITE.format(judged=judged), given)
+        given |= turns(campaign) | {"now": now}
+        cursor.execute(_WRITE.format(judged=judged, place=PLACE, variant=VARIANT), given)
         fit, unfit = cursor.fetchone()
-    canary = campaign.canary and fit >= WORTH_A_CANARY
+    few = first_few(campaign, fit)
     changes = {
         "status": Campaign.Status.SENDING if fit else Campaign.Status.STOPPED,
         "reason": "" if fit else NOBODY,
-        "phase": Campaign.Phase.CANARY if canary else Campaign.Phase.REST,
+        "phase": Campaign.Phase.CANARY if few else Campaign.Phase.REST,
         "phase_at": now,
-        "first_few": max(FEWEST_FIRST, math.ceil(fit * FIRST_SHARE)) if canary else 0,
+        "first_few": few,
         "fit": fit,
         "unfit": unfit,
         "started_at": now,
@@ -99,9 +95,29 @@ def _prepare(campaign: Campaign) -> None:
     nudge(campaign.business_id, [])
 
 
-def _write_links(campaign: Campaign) -> None:
+def turns(campaign: Campaign) -> dict[str, Any]:
+    """What PLACE and VARIANT are given."""
+    return {
+        "share_b": campaign.share_b if campaign.wording_b else 0,
+        "seed": campaign.pk.int % 2**31,
+    }
+
+
+def first_few(campaign: Campaign, fit: int) -> int:
+    """How many go first, of so many; 0 if all go at once."""
+    if not campaign.canary or fit < WORTH_A_CANARY:
+        return 0
+    return max(FEWEST_FIRST, math.ceil(fit * FIRST_SHARE))
+
+
+def links(campaign: Campaign) -> list[Link]:
+    """The links of its words, as they will be written."""
     urls = wording.links_in([campaign.wording, *([campaign.wording_b] if campaign.share_b else [])])
-    Link.objects.bulk_create(
+    return [
         Link(id=new_id(), business_id=campaign.business_id, campaign=campaign, place=place, url=url)
         for place, url in enumerate(urls[: wording.MOST_LINKS])
-    )
+    ]
+
+
+def _write_links(campaign: Campaign) -> None:
+    Link.objects.bulk_create(links(campaign))

@@ -29,11 +29,15 @@ def recipient_of(token: str) -> int | None:
     if not (token.isascii() and token.isalnum() and len(token) <= _LONGEST):
         return None
     try:
-        raw = b62_decode(token).to_bytes(_NUMBER_BYTES + _MAC_BYTES, "big")
+        whole = b62_decode(token)
+        raw = whole.to_bytes(_NUMBER_BYTES + _MAC_BYTES, "big")
     except (OverflowError, ValueError):
         return None
     number, mac = raw[:_NUMBER_BYTES], raw[_NUMBER_BYTES:]
-    return int.from_bytes(number, "big") if constant_time_compare(mac, _mac(number)) else None
+    # One spelling alone, without noughts before it: what is limited is limited by its token.
+    if not constant_time_compare(mac, _mac(number)) or b62_encode(whole) != token:
+        return None
+    return int.from_bytes(number, "big")
 
 
 def own_page(recipient: int) -> str:

@@ -25,10 +25,11 @@ MOST_LINKS = 10
 # Whose token is as long as any will be, for whoever shows or counts words that nobody has been sent.
 SOMEBODY = 10**9
 
+# In letters of GSM-7 (no "ê", no "á"), and so short that a usual offer with it is one segment.
 WAYS_OUT = {
     "en": "Reply STOP to opt out, or {page}",
-    "fr": "Répondez STOP pour ne plus en recevoir, ou {page}",
-    "es": "Responda STOP para no recibir más, o {page}",
+    "fr": "Désabonnement: STOP ou {page}",
+    "es": "Baja: responda STOP o {page}",
 }
 
 NAMES: dict[str, Placeholder] = {

@@ -8,6 +8,7 @@ answered, no request for that number begins.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -85,6 +86,55 @@ APPEND = """
     RETURNING service, marketing, (SELECT coalesce(was.service, '') FROM was) AS service_before
 """
 
+# Of many numbers, in the order in which whoever else locks several does it (`messaging.revoking.obey`).
+HOLD_BACK_MANY = f"""
+    SELECT pg_advisory_xact_lock({LOCK}, key)
+    FROM (SELECT {LOCK_KEY.format(business="%(business)s", phone="phone")} AS key
+          FROM unnest(%(phones)s::text[]) phone ORDER BY phone COLLATE "C") keys
+"""  # noqa: S608  our own constants
+# What stands against marketing to each number: what holds now, and what `may_be_undone` asks.
+AGAINST = """
+    SELECT given.phone, coalesce(h.service, ''), coalesce(h.marketing, ''), coalesce(last.says = 'refused', false)
+    FROM unnest(%(phones)s::text[]) given (phone)
+    -- Number by number, whatever the planner believes of a ledger that grows while it is asked.
+    LEFT JOIN LATERAL (
+        SELECT service, marketing FROM clients_handset
+        WHERE business_id = %(business)s AND phone = given.phone LIMIT 1
+    ) h ON true
+    LEFT JOIN LATERAL (
+        SELECT c.says FROM (
+            SELECT * FROM clients_consent WHERE business_id = %(business)s AND phone = given.phone OFFSET 0
+        ) c
+        WHERE c.how <> ALL(%(by_team)s::text[])
+          AND ((c.says = 'refused' AND c.category IN ('marketing', 'all'))
+               OR (c.says = 'agreed' AND c.how = 'text'))
+        ORDER BY c.id DESC LIMIT 1
+    ) last ON true
+    WHERE h.service <> '' OR h.marketing IN ('refused', 'doubtful') OR last.says = 'refused'
+"""
+# Many lines of numbers that agree to marketing, none twice and none that anything stands against. What holds is asked
+# again: a STOP that could not wait for the lock any longer is committed without it.
+APPEND_AGREED = """
+    WITH line AS (
+        INSERT INTO clients_consent
+            (business_id, phone, category, says, how, words, our_number, by_id, by_name, source, said_at, recorded_at)
+        SELECT %(business)s, given.phone, 'marketing', 'agreed', given.how, given.words, '', given.by_id,
+               given.by_name, given.source, given.said_at, clock_timestamp()
+        FROM unnest(%(phones)s::text[], %(hows)s::text[], %(words)s::text[], %(by_ids)s::uuid[], %(by_names)s::text[],
+                    %(sources)s::text[], %(said_ats)s::timestamptz[])
+             AS given (phone, how, words, by_id, by_name, source, said_at)
+        ORDER BY given.phone
+        ON CONFLICT (business_id, source) WHERE source <> '' DO NOTHING
+        RETURNING *
+    )
+    INSERT INTO clients_handset AS h (business_id, phone, marketing, marketing_by, changed_at)
+    SELECT business_id, phone, says, id, recorded_at FROM line ORDER BY phone
+    ON CONFLICT (business_id, phone) DO UPDATE
+        SET marketing = excluded.marketing, marketing_by = excluded.marketing_by, changed_at = excluded.changed_at
+        WHERE h.service = '' AND h.marketing IN ('', 'agreed')
+    RETURNING h.phone
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
@@ -154,6 +204,52 @@ def record(
             raise OnlyTheClient
         cursor.execute(APPEND, line.parameters)
         return cursor.fetchone() is not None
+
+
+OPTED_OUT = "They opted out, so that they agreed was not recorded."
+MAY_HAVE_OPTED_OUT = "They may have opted out, so that they agreed was not recorded."
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What became of many lines: the numbers that agreed now, and why others did not."""
+
+    phones: frozenset[str]
+    against: dict[str, str]
+
+
+def agree_many(business: Business, lines: Sequence[Line]) -> Agreed:
+    """Write that numbers agreed to marketing, one line each, in the caller's transaction: `record` for many.
+
+    Who opted out, or may have, stays so, whoever recorded it: a list is no word of theirs. A line whose `source` is in
+    the ledger changes nothing. The caller must hold no row of these clients yet: a STOP holds its number's lock
+    while it waits for its client's row.
+    """
+    assert connection.in_atomic_block
+    assert all((line.category, line.says) == (Category.MARKETING, Says.AGREED) for line in lines)
+    if not lines:
+        return Agreed(frozenset(), {})
+    given: dict[str, Any] = {"business": business.pk, "phones": [line.phone for line in lines]}
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '10s'")
+        cursor.execute(HOLD_BACK_MANY, given)
+        cursor.execute(AGAINST, given | {"by_team": list(Consent.BY_TEAM)})
+        against = {
+            phone: OnlyTheClient.words if by_client else OPTED_OUT if "refused" in now else MAY_HAVE_OPTED_OUT
+            for phone, *now, by_client in cursor.fetchall()
+        }
+        free = [line for line in lines if line.phone not in against]
+        cells: dict[str, Any] = {
+            "phones": [line.phone for line in free],
+            "hows": [str(line.how) for line in free],
+            "words": [line.words for line in free],
+            "by_ids": [line.by_id for line in free],
+            "by_names": [line.by_name for line in free],
+            "sources": [line.source for line in free],
+            "said_ats": [line.said_at for line in free],
+        }
+        cursor.execute(APPEND_AGREED, {"business": business.pk, **cells})
+        return Agreed(frozenset(phone for (phone,) in cursor.fetchall()), against)
 
 
 def handset(business: Business, phone: str) -> Handset | None:

@@ -106,6 +106,12 @@ class ClientForm(forms.Form):
             {"type": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
         ),
     )
+    status = forms.ChoiceField(
+        label="Status",
+        choices=Client.Status.choices,
+        required=False,
+        error_messages={"invalid_choice": "Choose a status from the list."},
+    )
     region = forms.ChoiceField(
         label="State or province",
         required=False,
@@ -137,13 +143,14 @@ class ClientForm(forms.Form):
     def __init__(self, business: Business, data: Any = None, *, client: Client | None = None) -> None:
         self.business = business
         self.client = client
-        initial = {}
+        initial = {"status": str(Client.Status.CLIENT)}
         if client:
             initial = {
                 "first_name": client.first_name,
                 "last_name": client.last_name,
                 "phone": client.pretty_phone,
                 "email": client.email,
+                "status": client.status,
                 "region": client.region,
                 "postal_code": client.postal_code,
                 "time_zone": client.time_zone,
@@ -203,6 +210,11 @@ class ClientForm(forms.Form):
             if len(email) > 254:
                 raise ValidationError("That email address is too long to exist. The most is 254 characters.")
         return email
+
+    def clean_status(self) -> str:
+        """One that was not asked for stays."""
+        kept = self.client.status if self.client else Client.Status.CLIENT
+        return str(self.cleaned_data["status"] or kept)
 
     def clean_postal_code(self) -> str:
         typed = self.cleaned_data["postal_code"]

@@ -45,8 +45,15 @@ class Happening:
 _happened = Signal()
 listen = _happened.connect
 
+# Whoever does this is no lead any more.
+NO_LEAD: tuple[What, ...] = ("booked", "confirmed", "paid")
+
 
 def tell(happening: Happening) -> None:
     """Say what happened, within the transaction that wrote it. A listener that fails undoes what happened."""
     assert connection.in_atomic_block
+    client = happening.client
+    if happening.what in NO_LEAD and client.status == client.Status.LEAD:
+        client.status = client.Status.CLIENT
+        client.save(update_fields=["status"])
     _happened.send(sender=type(happening.subject), happening=happening)

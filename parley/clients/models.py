@@ -11,8 +11,8 @@ from django.db import models
 from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Concat, Lower, Right, Upper
 
-from parley.businesses.models import Business, initials
-from parley.businesses.tenancy import BusinessOwned, tenant_target
+from parley.businesses.models import Business, Member, initials
+from parley.businesses.tenancy import BusinessOwned, TenantKey, tenant_target
 from parley.businesses.words import OwnWords
 from parley.sms.numbers import pretty
 
@@ -41,6 +41,11 @@ class Client(BusinessOwned):
         STOPPED = "stopped", "Asked to stop texts"
         CANNOT = "cannot", "Can't get texts"
 
+    class Status(models.TextChoices):
+        LEAD = "lead", "Lead"
+        CLIENT = "client", "Client"
+        PAST = "past", "Past client"
+
     first_name = models.CharField(max_length=60, blank=True)
     last_name = models.CharField(max_length=60, blank=True)
     phone = models.CharField(max_length=16, blank=True, help_text="E.164")
@@ -66,6 +71,13 @@ class Client(BusinessOwned):
     )
     language = models.CharField(
         max_length=2, blank=True, db_default="", help_text="See `languages`; empty: the business’s."
+    )
+    status = models.CharField(
+        max_length=6,
+        choices=Status.choices,
+        default=Status.CLIENT,
+        db_default=Status.CLIENT,
+        help_text="Whoever wrote in is a lead until they book or pay.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -285,3 +297,162 @@ class Handset(models.Model):
 
     def __str__(self) -> str:
         return f"Handset {self.id}"
+
+
+class Import(BusinessOwned):
+    """A file of people on its way to the Clients list, and afterwards what became of each of its rows.
+
+    ::
+
+        draft -> waiting -> running -> done
+                    |          |-----> stopped   (a member stopped it: what was done stays)
+                    |          `-----> failed    (Parley could not go on: what was done stays)
+                    `----------------> stopped
+
+    A draft waits for a member to say what its columns are; one that nobody goes on with is thrown away after a day.
+    What is in the file is read by `tables`, what its cells mean is told by `cells`, and only `importing` writes.
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Not started"
+        WAITING = "waiting", "About to start"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        STOPPED = "stopped", "Stopped"
+        FAILED = "failed", "Not finished"
+
+    UNDER_WAY = (State.WAITING, State.RUNNING)
+
+    class Known(models.TextChoices):
+        FILL = "fill", "Fill in what is empty"
+        LEAVE = "leave", "Leave them as they are"
+        OVERWRITE = "overwrite", "Overwrite with the file"
+
+    # The file, as it came.
+    file_name = models.CharField(
+        max_length=120, help_text="As the browser told it: shown, never used as a path."
+    )
+    size = models.PositiveIntegerField(help_text="Bytes.")
+    encoding = models.CharField(max_length=10)
+    delimiter = models.CharField(max_length=1)
+    skipped = models.PositiveSmallIntegerField(help_text="Lines before the first row of people.")
+    columns = ArrayField(models.CharField(max_length=100), help_text="What the first line calls them.")
+    sample = models.JSONField(help_text="The cells of the first rows, by column.")
+    total = models.PositiveIntegerField(help_text="Rows of people in the file.")
+
+    # What a member said of it.
+    mapping = ArrayField(models.CharField(max_length=12, blank=True), default=list, blank=True)
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    known = models.CharField(max_length=9, choices=Known.choices, default=Known.FILL)
+    agreed = models.BooleanField(default=False, help_text="They agreed to get offers by text.")
+    agreed_how = models.CharField(max_length=10, choices=Consent.How.choices, blank=True)
+    agreed_on = models.DateField(
+        null=True, blank=True, help_text="The day they agreed, where no column says it."
+    )
+    agreed_words = models.TextField(blank=True, help_text="The exact words they agreed to.")
+    proof = models.BooleanField(default=False, help_text="A member says that there is proof of each.")
+
+    member = models.ForeignKey(
+        Member, null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False, db_index=False
+    )
+    by_name = models.CharField(max_length=120, help_text="Who began it.")
+
+    # What became of it.
+    state = models.CharField(max_length=7, choices=State.choices, default=State.DRAFT)
+    stop_asked = models.BooleanField(default=False)
+    trouble = models.CharField(max_length=300, blank=True, help_text="Why it failed, in words.")
+    reached = models.PositiveIntegerField(default=0, help_text="Rows that are done.")
+    added = models.PositiveIntegerField(default=0)
+    filled = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    same_as = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    agreements = models.PositiveIntegerField(default=0, help_text="Lines of the ledger that it wrote.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            tenant_target("import_tenant"),
+            TenantKey(field="member", name="import_member_tenant"),
+        ]
+        indexes = [
+            models.Index("created_at", name="imports_to_forget", condition=Q(state="draft")),
+            models.Index("business", "member", name="imports_of_member", condition=Q(member__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"Import {self.id}"
+
+    @property
+    def under_way(self) -> bool:
+        return self.state in self.UNDER_WAY
+
+    @property
+    def share(self) -> float:
+        """How much of the file is done, in percent."""
+        return round(100 * self.reached / self.total, 1)
+
+
+class ImportPart(BusinessOwned):
+    """A piece of an import's file, at most 1 MB: whoever works on it may be on another machine. Gone when it ended."""
+
+    of = models.ForeignKey(
+        Import, on_delete=models.CASCADE, related_name="parts", db_constraint=False, db_index=False
+    )
+    number = models.PositiveSmallIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["business", "of", "number"], name="import_part_once"),
+            TenantKey(field="of", name="import_part_tenant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Part {self.number}"
+
+
+class ImportRow(models.Model):
+    """What became of one row of an import's file, and which client it is."""
+
+    class Outcome(models.TextChoices):
+        ADDED = "added", "Added"
+        FILLED = "filled", "Changed"
+        UNCHANGED = "unchanged", "Known already"
+        SAME_AS = "same_as", "Twice in the file"
+        REFUSED = "refused", "Not imported"
+
+    id = models.BigAutoField(primary_key=True)
+    business = models.ForeignKey(
+        Business, on_delete=models.CASCADE, related_name="import_rows", db_index=False
+    )
+    of = models.ForeignKey(
+        Import, on_delete=models.CASCADE, related_name="rows", db_constraint=False, db_index=False
+    )
+    number = models.PositiveIntegerField(help_text="The line of the file on which it begins.")
+    outcome = models.CharField(max_length=9, choices=Outcome.choices)
+    words = models.TextField(blank=True, help_text="Why it was refused, or what was left out.")
+    name = models.CharField(max_length=160, blank=True, help_text="As typed.")
+    reach = models.CharField(max_length=160, blank=True, help_text="The number as typed, else the email.")
+    client = models.ForeignKey(
+        Client, null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False, db_index=False
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["business", "of", "number"], name="import_row_once"),
+            TenantKey(field="of", name="import_row_tenant"),
+            TenantKey(field="client", name="import_row_client_tenant"),
+        ]
+        indexes = [
+            models.Index("business", "of", "outcome", "number", name="import_rows_page"),
+            # Whoever comes a second time; and a campaign's audience.
+            models.Index(
+                "business", "client", "of", name="import_rows_client", condition=Q(client__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Row {self.number}"

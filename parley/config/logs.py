@@ -40,7 +40,7 @@ _MASKS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"(?<![\w.-])1?[2-9]\d{2}[2-9]\d{2}(\d{4})(?![\w-])"), r"•••••\1"),
     (re.compile(r"\(?\b[2-9]\d{2}\)?[ .\u00a0-][2-9]\d{2}[ .\u00a0-](\d{4})\b"), r"•••••\1"),
     (re.compile(r"(?<=[\w/=])\?[^\s\"'<>]+"), "?…"),
-    (re.compile(r"(/join/|/forgot/|/push/|/[pe]/)[\w%.~:=-]+"), r"\1…"),
+    (re.compile(r"(/join/|/forgot/|/push/|/[pelo]/)[\w%.~:=-]+"), r"\1…"),
     (re.compile(r"[\w.+%-]+@(?=[\w-]+\.\w)"), "•••@"),
     (re.compile(r"\b(Basic|Bearer|Token) [\w+/=.~-]{6,}", re.IGNORECASE), r"\1 …"),
     (re.compile(r"\b(sk|rk|whsec)_\w+"), r"\1_…"),

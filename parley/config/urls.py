@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("parley.payments.urls")),
     path("", include("parley.leads.urls")),
     path("", include("parley.alerts.urls")),
+    path("", include("parley.campaigns.editing_urls")),
     path("", include("parley.campaigns.urls")),
     path("voice/", include("parley.calls.webhook_urls")),
     path("", include("parley.calls.urls")),

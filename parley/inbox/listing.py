@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from parley.businesses.models import Member
 from parley.calls.models import Call
 from parley.calls.shown import UNDER_WAY
+from parley.campaigns.models import Campaign, Recipient
 from parley.clients.models import Client
 from parley.inbox.context import COUNTED
 from parley.inbox.doubts import with_doubt
@@ -30,6 +31,10 @@ PAGE = 30
 MOST_ROWS = 300
 
 SHOWS = {"open": "Open", "unread": "Unread", "mine": "Mine", "closed": "Closed"}
+# Those who talk to the business since a campaign, which is named by its id after this.
+OF_CAMPAIGN = "campaign-"
+# Of these no more are gathered.
+MOST_TALKING = 1000
 # Each over the index of its list, and no further than a badge counts; in one statement.
 COUNTS = """
 WITH open AS NOT MATERIALIZED (
@@ -131,14 +136,35 @@ class Listing:
         self, member: Member, show: str = "open", *, before: str = "", part: str = "", rows: int = PAGE
     ) -> None:
         self.member = member
-        self.show = show if show in SHOWS else "open"
+        self.campaign = self._campaign(show)
+        self.show = show if show in SHOWS or self.campaign else "open"
         self._before = _read_cursor(before)
         self._only = part
         self._page = max(PAGE, min(rows, MOST_ROWS))
 
+    def _campaign(self, show: str) -> Campaign | None:
+        """The campaign that a filter names; None for any other filter, and for a stranger's."""
+        if not show.startswith(OF_CAMPAIGN):
+            return None
+        try:
+            return self.member.business.campaigns.only("name").get(
+                pk=uuid.UUID(show.removeprefix(OF_CAMPAIGN))
+            )
+        except (ValueError, Campaign.DoesNotExist):
+            return None
+
+    @cached_property
+    def _talking(self) -> list[uuid.UUID]:
+        """The clients who talk to the business since the campaign. One query, over an index of its own."""
+        own = Recipient.objects.filter(campaign=self.campaign, business_id=self.member.business_id)
+        talking = own.filter(talked_at__isnull=False).order_by("place")
+        return list(talking.values_list("client_id", flat=True)[:MOST_TALKING])
+
     @property
     def conversations(self) -> ConversationQuerySet:
         every = conversations_of(self.member)
+        if self.campaign:
+            return every.filter(client__in=self._talking)
         return {
             "open": every.open,
             "unread": every.unread,
@@ -153,6 +179,8 @@ class Listing:
                 (Part("waiting", "Waiting on you", waiting=True), self.conversations.filter(waiting=True)),
                 (Part("rest", "Up to date"), self.conversations.filter(waiting=False)),
             ]
+        if self.campaign:
+            return [(Part("all", f"Texted you after {self.campaign.name}"), self.conversations)]
         return [(Part("all", SHOWS[self.show]), self.conversations)]
 
     @cached_property
@@ -189,7 +217,10 @@ class Listing:
         with connection.cursor() as cursor:
             cursor.execute(COUNTS, asked)
             counts = dict(zip(("open", "unread", "mine"), cursor.fetchone(), strict=True))
-        return [(name, label, counts.get(name)) for name, label in SHOWS.items()]
+        shows: list[tuple[str, str, int | None]] = [
+            (name, label, counts.get(name)) for name, label in SHOWS.items()
+        ]
+        return [(self.show, self.campaign.name, None), *shows] if self.campaign else shows
 
 
 def _read_cursor(text: str) -> tuple[datetime, uuid.UUID] | None:

@@ -5,9 +5,8 @@ And the ledger as a file, for whoever asks for the evidence.
 
 from __future__ import annotations
 
-import csv
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, cast
@@ -25,6 +24,7 @@ from parley.inbox.consent import Record
 from parley.inbox.doubts import IN_DOUBT
 from parley.sms.business_days import due
 from parley.sms.numbers import pretty
+from parley.ui.spreadsheet import rows_as_csv
 
 Category, How, Says = Consent.Category, Consent.How, Consent.Says
 
@@ -33,13 +33,6 @@ PAGE = 50
 DAYS = 10
 TOLD = (How.IN_PERSON, How.BY_PHONE, How.BY_EMAIL, How.ON_PAPER)
 SHOWS = {"all": "All", "waiting": "Waiting for an answer", "told": "Told to us"}
-
-
-class Echo:
-    """A file that gives back what is written to it: the csv module wants one."""
-
-    def write(self, row: str) -> str:
-        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,32 +173,22 @@ HEADINGS = [
     "Recorded at (UTC)", "Recorded at (local)", "Recorded by", "Source",
 ]  # fmt: skip
 CHUNK = 1000
-# A spreadsheet takes a cell that begins so for a formula, and does what a stranger wrote in it.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def plain_cell(value: Any) -> str:
-    """A cell that a spreadsheet shows and does not carry out."""
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _at(at: datetime, business: Business) -> tuple[str, str]:
     return at.astimezone(UTC).isoformat(), at.astimezone(business.zone).isoformat()
 
 
-def _cells(business: Business, line: Consent, client: Client | None) -> list[str]:
-    row = [
+def _cells(business: Business, line: Consent, client: Client | None) -> list[Any]:
+    return [
         line.id, line.phone, client.name if client and client.named else "", line.get_category_display(),
         line.get_says_display(), line.get_how_display(), line.words, line.our_number,
         *_at(line.said_at, business), *_at(line.recorded_at, business), line.by_name, line.source,
     ]  # fmt: skip
-    return [plain_cell(cell) for cell in row]
 
 
-def ledger_rows(business: Business, lines: QuerySet[Consent]) -> Iterator[list[str]]:
-    """The headings and every line in the order in which it was written. Never more than a chunk is held at once."""
-    yield HEADINGS
+def ledger_rows(business: Business, lines: QuerySet[Consent]) -> Iterator[list[Any]]:
+    """Every line in the order in which it was written. Never more than a chunk is held at once."""
     last = 0
     while chunk := list(lines.filter(id__gt=last).order_by("id")[:CHUNK]):
         found = business.clients.filter(phone__in={line.phone for line in chunk})
@@ -216,22 +199,8 @@ def ledger_rows(business: Business, lines: QuerySet[Consent]) -> Iterator[list[s
 
 
 def _file(business: Business, lines: QuerySet[Consent], name: str) -> StreamingHttpResponse:
-    writer = csv.writer(cast(Any, Echo()))
-
-    def content() -> Iterable[str]:
-        yield "\ufeff"
-        for row in ledger_rows(business, lines):
-            yield writer.writerow(row)
-
     today = timezone.now().astimezone(business.zone).date()
-    return StreamingHttpResponse(
-        content(),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}-{today}.csv"',
-            "Cache-Control": "no-store",
-        },
-    )
+    return rows_as_csv(f"{name}-{today}", HEADINGS, ledger_rows(business, lines))
 
 
 @require_GET

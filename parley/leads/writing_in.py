@@ -46,6 +46,7 @@ def write_in(business: Business, written: Written, *, source: str = "", source_i
         first_name=written.first_name,
         last_name=written.last_name,
         language=written.language,
+        status=Client.Status.LEAD,
     )
     lead = Lead(
         business=business,
@@ -90,10 +91,11 @@ def client_of(
     first_name: str = "",
     last_name: str = "",
     language: str = "",
+    status: str = Client.Status.CLIENT,
 ) -> tuple[Client, bool]:
     """Whoever has the number, else the address (where no number tells them apart), else a new client; and if new.
 
-    Raises ValueError where there is neither.
+    `status` is a new client's. Raises ValueError where there is neither.
     """
     if not phone and not email:
         raise ValueError("neither a number nor an address")
@@ -109,6 +111,7 @@ def client_of(
             phone=phone,
             email=email,
             language=language,
+            status=status,
         )
         try:
             with transaction.atomic():

@@ -117,6 +117,13 @@ class Conversation(BusinessOwned):
             _inbox_list("inbox_waiting", Q(closed_at=None, waiting=True)),
             _inbox_list("inbox_unread", Q(closed_at=None, unread__gt=0)),
             _inbox_list("inbox_mine", Q(closed_at=None), "assignee"),
+            # Asked by the database for every message that is deleted. Without it, it would read all of a business's.
+            models.Index(
+                "business",
+                "last_message",
+                name="conversation_last_message",
+                condition=Q(last_message__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -34,7 +34,7 @@ from parley.messaging.line import Db, Line
 from parley.messaging.news import News, insert_news
 from parley.messaging.outcomes import Changes, Fact
 from parley.messaging.patience import Patience
-from parley.messaging.tasks import fetch_media, say_nobody_reads, say_who_texts, write_if_unread
+from parley.messaging.tasks import NOBODY_READS, fetch_media, say_nobody_reads, say_who_texts, write_if_unread
 from parley.numbers.texting import READS
 from parley.pulse.beats import Heart
 from parley.sms.numbers import pretty
@@ -60,6 +60,8 @@ SILENT = 12
 
 # "At most once per client per day".
 TOLD_AGAIN = "24 hours"
+# The job that counts an answer to a marketing number, by the name that `campaigns` gives it.
+MARKETING_ANSWERED = "marketing_answered"
 
 # A shard has something to read, or not: one entry of the index says so, however much waits.
 TAKE_SHARDS = f"""
@@ -435,13 +437,14 @@ def _media(text: Received) -> str:
 async def _meant(db: Db, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], Any]:
     """Our number of each (number, handset), with the business that the handset means by it.
 
-    `reads`: answers to it are put into that business's Inbox. `answers`: who is not read is told so. `hours`: when it
-    is open, if whoever texts while it is closed is told so.
+    `reads`: answers to it are put into that business's Inbox. `answers`: who is not read is told so. `offers`: it is a
+    marketing number; where several businesses share it for the handset, the last that texted is meant. `hours`: when
+    it is open, if whoever texts while it is closed is told so.
     """
     found = await db.execute(
         f"""
         SELECT w.number AS ours, w.phone, n.id, b.id AS business_id,
-               n.duty <> 'marketing' AND n.releasing_at IS NULL AS answers,
+               n.releasing_at IS NULL AS answers, n.duty = 'marketing' AS offers,
                CASE WHEN b.tells_closed THEN b.hours END AS hours, b.time_zone,
                n.duty <> 'marketing' AND coalesce(r.holds, '') <> 'shared' AND {READS} AS reads
         FROM unnest(%s::text[], %s::text[]) AS w (number, phone)
@@ -462,33 +465,51 @@ async def _obey(db: Db, texts: Sequence[Arrived], changes: Changes, patience: Pa
         await revoking.obey(db, wanted, changes, wait=patience.under_way)
 
 
+# Of these conversations those in which it is to be said now that nobody reads answers to the number. After an offer
+# once: unless the last that this number said to them was the offer, not that nobody reads.
+NOT_TOLD_YET = f"""
+    UPDATE messaging_conversation v SET auto_replied_at = clock_timestamp()
+    FROM unnest(%s::uuid[], %s::uuid[], %s::bool[]) AS w (id, number_id, offers)
+    WHERE v.id = w.id
+      AND (v.auto_replied_at IS NULL OR v.auto_replied_at <= clock_timestamp() - interval '{TOLD_AGAIN}')
+      AND NOT (w.offers AND coalesce((
+          SELECT m.kind <> 'marketing' FROM messaging_message m
+          WHERE m.business_id = v.business_id AND m.conversation_id = v.id AND m.number_id = w.number_id
+            AND m.direction = 'out' AND m.state <> 'canceled' AND (m.kind = 'marketing' OR m.title = '{NOBODY_READS}')
+          ORDER BY m.at DESC LIMIT 1), false))
+    RETURNING v.id
+"""  # noqa: S608  our own constants
+
+
 async def _answer_for(db: Db, texts: Sequence[tuple[Arrived, Any]]) -> None:
     """Where nobody reads: whoever wrote anything but an opt-out is told so, once a day each.
 
-    The words stay in the carrier's event. The conversation is not moved, opened or counted: nothing came into it.
+    At a marketing number once after each offer at the most, and not within a day of the last time; and each answer is
+    counted (`campaigns`). The words stay in the carrier's event. The conversation is not moved, opened or counted:
+    nothing came into it.
     """
     wanted = {(number.business_id, arrived.text.sender) for arrived, number in texts}
     clients = await clients_of(db, wanted, closed=True)
     said = [(clients[number.business_id, arrived.text.sender], number, arrived) for arrived, number in texts]
     await _evidently_text(db, said)
     await _help(db, said)
-    quiet = await answering.settle(db, [(client, arrived) for client, _, arrived in said])
+    # A "yes" to an offer answers the offer: no appointment's message leaves from there.
+    asked = [(client, arrived) for client, number, arrived in said if not number.offers]
+    quiet = await answering.settle(db, asked)
     # Opt-out and help words have answers of their own, or the network's (field.md 4.1).
-    tell = {
-        client.conversation_id: (client, number)
-        for client, number, arrived in said
-        if number.answers and _is_ordinary(arrived) and arrived.event_id not in quiet
-    }
+    ordinary = [one for one in said if _is_ordinary(one[2]) and one[2].event_id not in quiet]
+    await _count_answers(db, ordinary)
+    tell = {client.conversation_id: (client, number) for client, number, _ in ordinary if number.answers}
     if not tell:
         return
+    places = sorted(tell)
     told = await db.execute(
-        f"""
-        UPDATE messaging_conversation SET auto_replied_at = clock_timestamp()
-        WHERE id = ANY(%s)
-          AND (auto_replied_at IS NULL OR auto_replied_at <= clock_timestamp() - interval '{TOLD_AGAIN}')
-        RETURNING id
-        """,  # noqa: S608  our own constant
-        [sorted(tell)],
+        NOT_TOLD_YET,
+        [
+            columns.uuids(places),
+            columns.uuids(tell[place][1].id for place in places),
+            [tell[place][1].offers for place in places],
+        ],
     )
     jobs = [
         {"business_id": str(client.business_id), "client_id": str(client.id), "number_id": str(number.id)}
@@ -666,6 +687,21 @@ async def _tell_closed(db: Db, rows: Sequence[tuple[UUID, Any, Any, UUID, Arrive
 def _is_ordinary(arrived: Arrived) -> bool:
     """It neither stops texts nor asks for help."""
     return arrived.asks is None or arrived.asks.word == "YES"
+
+
+async def _count_answers(db: Db, texts: Sequence[tuple[Any, Any, Arrived]]) -> None:
+    """What was answered to an offer, whether it is answered in turn or not."""
+    jobs = [
+        {
+            "business_id": str(client.business_id),
+            "phone": arrived.text.sender,
+            "at": arrived.at.isoformat(),
+        }
+        for client, number, arrived in texts
+        if number.offers
+    ]
+    if jobs:
+        await defer(db, MARKETING_ANSWERED, jobs)
 
 
 async def _help(db: Db, texts: Sequence[tuple[Any, Any, Arrived]]) -> None:

@@ -165,6 +165,7 @@ async def obey(db: Db, texts: Sequence[Said], changes: Changes, *, wait: float |
                 await cursor.execute(consent.HOLD_BACK, {"business": business, "phone": phone})
             await cursor.execute("SELECT set_config('lock_timeout', '0', true)")
         confirmed: set[str] = set()
+        gone: list[uuid.UUID] = []
         for said, row in sorted(meant, key=lambda one: (one[1].place, one[1].business_id)):
             line = await _line(cursor, said, row)
             if line is None:
@@ -173,7 +174,7 @@ async def obey(db: Db, texts: Sequence[Said], changes: Changes, *, wait: float |
             now: Any = await cursor.fetchone()
             if now is None:
                 continue
-            await _clear(cursor, line.parameters, changes)
+            gone += await _clear(cursor, line.parameters, changes)
             job = {"business_id": str(line.business), "phone": line.phone}
             if line.says == Says.DOUBTFUL:
                 await _later(db, "end_doubt", job, at=line.said_at + DOUBT_LASTS)
@@ -187,6 +188,9 @@ async def obey(db: Db, texts: Sequence[Said], changes: Changes, *, wait: float |
                 confirmed.add(said.source)
                 key = str(uuid.uuid5(uuid.NAMESPACE_URL, said.source))
                 await _later(db, "confirm_opt_out", job | {"number_id": str(row.number_id), "key": key})
+        if gone:
+            # Last, and at once: whoever writes texts holds the balance, and may hold what is taken out here.
+            await cursor.execute(ledger.REFUND, {"messages": gone})
 
 
 def _mere_answer(said: Said, row: Any) -> bool:
@@ -227,13 +231,14 @@ async def _line(cursor: Any, said: Said, row: Any) -> Line | None:
     return Line(**base, category=category, says=Says.REFUSED)
 
 
-async def _clear(cursor: Any, given: Mapping[str, Any], changes: Changes) -> None:
+async def _clear(cursor: Any, given: Mapping[str, Any], changes: Changes) -> list[uuid.UUID]:
+    """Returns the texts that are not paid for any more."""
     await cursor.execute(CLEAR_QUEUE, {**given, **WORDS})
-    if gone := [row.id for row in await cursor.fetchall()]:
-        await cursor.execute(ledger.REFUND, {"messages": gone})
+    gone = [row.id for row in await cursor.fetchall()]
     await cursor.execute(SAY_WHY_IT_WAITS, {**given, **WORDS})
     await cursor.execute(WHOSE_PAGES, given)
     changes.conversations[given["business"]].update([row.id for row in await cursor.fetchall()])
+    return gone
 
 
 async def _later(db: Db, task: str, job: dict[str, str], *, at: datetime | None = None) -> None:
@@ -254,15 +259,24 @@ def record(
     says: Consent.Says,
     how: Consent.How,
     words: str = "",
+    our_number: str = "",
     member: Member | None = None,
     said_at: datetime | None = None,
 ) -> None:
-    """Write down what a client told a member, and take what may not leave any more out of the queue.
+    """Write down what a client told a member, or a page, and take what may not leave any more out of the queue.
 
     Once this has returned and is committed, no text for that client begins (R6). Raises consent.OnlyTheClient.
     """
     consent.record(
-        business, phone, category=category, says=says, how=how, words=words, member=member, said_at=said_at
+        business,
+        phone,
+        category=category,
+        says=says,
+        how=how,
+        words=words,
+        our_number=our_number,
+        member=member,
+        said_at=said_at,
     )
     given: dict[str, Any] = {"business": business.id, "phone": phone, **WORDS}
     with connection.cursor() as cursor:

@@ -55,11 +55,12 @@ class Became:
 
 @transaction.atomic
 def send_many(
-    business: Business, kind: Message.Kind, texts: Sequence[Automatic]
+    business: Business, kind: Message.Kind, texts: Sequence[Automatic], *, all_paid: bool = False
 ) -> Mapping[uuid.UUID, Became]:
     """Write and queue all of these, each as `send_automatic` would. Returns what became of each, by its key.
 
     In the caller's transaction if there is one, which then holds the balance until it ends: so do this late.
+    `all_paid`: rather none of them than only those that the texts suffice for; raises ledger.NoTexts then.
     """
     became = _sent_before(business, [text.key for text in texts])
     fresh = {text.key: text for text in texts if text.key not in became}
@@ -68,7 +69,7 @@ def send_many(
     for key, text in fresh.items():
         if key not in together:
             became[key] = _one(business, kind, text)
-    written = _write_together(business, kind, together) if together else set()
+    written = _write_together(business, kind, together, all_paid=all_paid) if together else set()
     for key, one in together.items():
         became[key] = Became(one.id, True) if key in written else _one(business, kind, fresh[key])
     return became
@@ -173,10 +174,13 @@ def _left_before(business: Business, texts: Sequence[Automatic]) -> set[tuple[uu
     return {(client, body) for client, body in planned.rows(LEFT_BEFORE, given)}
 
 
-def _write_together(business: Business, kind: Message.Kind, fit: dict[uuid.UUID, Fit]) -> set[uuid.UUID]:
+def _write_together(
+    business: Business, kind: Message.Kind, fit: dict[uuid.UUID, Fit], *, all_paid: bool
+) -> set[uuid.UUID]:
     """One statement for all of these. Returns the keys of those that were written.
 
-    None, if too few texts are left or one is there already; and not those for which no number was to be held.
+    None, if too few texts are left (with `all_paid` it raises ledger.NoTexts) or one is there already; and not those
+    for which no number was to be held.
     """
     try:
         with transaction.atomic():
@@ -187,7 +191,11 @@ def _write_together(business: Business, kind: Message.Kind, fit: dict[uuid.UUID,
                 fit = {key: one for key, one in fit.items() if one.number}
             if fit:
                 _write_fit(business, kind, fit)
-    except (ledger.NoTexts, IntegrityError):
+    except ledger.NoTexts:
+        if all_paid:
+            raise
+        return set()
+    except IntegrityError:
         return set()
     return set(fit)
 

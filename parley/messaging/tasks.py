@@ -14,13 +14,16 @@ from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
 from parley.businesses.models import Business
+from parley.clients.languages import Language, known
 from parley.clients.models import Client
 from parley.live.nudges import nudge
 from parley.messaging import attachments, revoking, sending, unread, words
 from parley.messaging.models import Message
 from parley.messaging.patience import patience
 from parley.notifications import mail
+from parley.numbers import texting
 from parley.numbers.models import PhoneNumber
+from parley.sms.numbers import pretty
 
 
 @app.task(queue="email", retry=mail.WHEN_IT_WAITS)
@@ -75,7 +78,25 @@ def say_nobody_reads(business_id: str, client_id: str, number_id: str, key: str)
     """Tell a client who answered that nobody reads answers, from the number they wrote to."""
     business = Business.objects.select_related("plan").get(pk=business_id)
     client = business.clients.get(pk=client_id)
-    _say(business, client, number_id, key, NOBODY_READS, business.auto_reply_words)
+    offers = PhoneNumber.objects.filter(pk=number_id, duty=PhoneNumber.Duty.MARKETING).exists()
+    said = _nobody_reads_offers(business, client) if offers else business.auto_reply_words
+    _say(business, client, number_id, key, NOBODY_READS, said)
+
+
+def _nobody_reads_offers(business: Business, client: Client) -> str:
+    """With the business's own number where answers to it are read; else in its own words, if it wrote any."""
+    where = texting.standing(business)
+    read = where.column is texting.Column.ON and where.number is not None
+    if not read and business.auto_reply:
+        named = business.name.casefold() in business.auto_reply.casefold()
+        return business.auto_reply if named else f"{business.name}: {business.auto_reply}"
+    return words.nobody_reads_offers(
+        business.name,
+        known(client.language) or known(business.language) or Language.EN,
+        number=pretty(where.number.number) if read and where.number else "",
+        email=business.email,
+        address=business.address,
+    )
 
 
 def _say(

@@ -141,6 +141,7 @@ def may_reach(moment: datetime, place: Place) -> bool:
         return False
 
 
+@lru_cache(maxsize=4096)
 def rule(codes: frozenset[str]) -> str:
     """The hours that hold where all of these states' laws do, in words."""
     stricter = (REGIONS[code] for code in codes if code in HOURS)
@@ -148,6 +149,7 @@ def rule(codes: frozenset[str]) -> str:
     return f"{' and '.join(names) or 'United States'}: {_words(_days(codes))}"
 
 
+@lru_cache(maxsize=4096)
 def _days(codes: frozenset[str]) -> Week:
     """The hours of each weekday that all of these states' laws and the federal one allow."""
     told: list[Day] = []

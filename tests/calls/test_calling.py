@@ -207,6 +207,14 @@ def test_a_second_post_is_the_same_call_and_the_carrier_is_asked_once(
     assert first.state()[0] == "talking"
 
 
+def test_nobody_s_phone_rings_long_after(house: House, line: Line, shelf: Shelf) -> None:
+    late = Outgoing(house, line.base)
+    Call.objects.update(started_at=timezone.now() - timedelta(minutes=2))
+    calling.place(late.call.pk, late.call.business_id)
+    assert late.state() == ("failed", calling.WAITED)
+    assert not shelf.asked
+
+
 def test_what_the_carrier_refuses_is_said(house: House, line: Line, shelf: Shelf) -> None:
     for code, words in [
         (21215, "The account may not call this number. An administrator can allow it at the carrier."),

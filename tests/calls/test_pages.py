@@ -89,7 +89,9 @@ def test_installing_and_removing_change_nothing_of_the_number(juniper: House) ->
     assert enter(juniper.staff).post(reverse("calls_install")).status_code == 403
     nora.post(reverse("calls_install"))
     menu = nora.get(reverse("texting_app")).content.decode()
-    assert all(f"{item}</span>" in menu for item in ("Calls", "Texting", "Voicemail", "Who can answer", "Usage"))
+    assert all(
+        f"{item}</span>" in menu for item in ("Calls", "Texting", "Voicemail", "Who can answer", "Usage")
+    )
     assert "Remove calls?" in nora.get(reverse("calls_remove")).content.decode()
     assert CallRules.objects.get().installed
     nora.post(reverse("calls_remove"))
@@ -100,7 +102,12 @@ def test_installing_and_removing_change_nothing_of_the_number(juniper: House) ->
 
 def test_the_rules_say_what_is_wrong_and_keep_what_was_typed(house: House) -> None:
     nora = enter(house.owner)
-    good = {"ring": "turn", "ring_seconds": "15", "text_back_hours": "6", "text_back": "Call us, {{ business.name }}"}
+    good = {
+        "ring": "turn",
+        "ring_seconds": "15",
+        "text_back_hours": "6",
+        "text_back": "Call us, {{ business.name }}",
+    }
     bad = good | {"ring_seconds": "2", "text_back": "Hi {{ nobody.knows }}", "greeting": "Hello there"}
     page = nora.post(reverse("calls"), bad)
     assert page.status_code == 422
@@ -115,7 +122,9 @@ def test_the_rules_say_what_is_wrong_and_keep_what_was_typed(house: House) -> No
 
 def test_who_can_answer(house: House, alder: House) -> None:
     nora, page = enter(house.owner), reverse("answerers")
-    order = Answerer.objects.filter(business=house.business).order_by("place").values_list("member", flat=True)
+    order = (
+        Answerer.objects.filter(business=house.business).order_by("place").values_list("member", flat=True)
+    )
     assert list(order) == [house.owner.pk, house.staff.pk]
     nora.post(page, {"member": house.staff.pk, "act": "up"})
     assert list(order) == [house.staff.pk, house.owner.pk]
@@ -140,7 +149,11 @@ def test_a_voicemail_is_its_business_s_alone_and_comes_in_parts(house: House, al
     address = reverse("voicemail_sound", args=[kept.pk])
     jules, other = enter(house.staff), enter(alder.owner)
     whole = jules.get(address)
-    assert (whole.content, whole["Content-Type"], whole["X-Content-Type-Options"]) == (wav, "audio/wav", "nosniff")
+    assert (whole.content, whole["Content-Type"], whole["X-Content-Type-Options"]) == (
+        wav,
+        "audio/wav",
+        "nosniff",
+    )
     assert whole["Cache-Control"] == "private, no-store"
     size = len(wav)
     for asked, status, part, told in (
@@ -153,7 +166,11 @@ def test_a_voicemail_is_its_business_s_alone_and_comes_in_parts(house: House, al
         ("nonsense", 200, wav, None),
     ):
         answer = jules.get(address, headers={"Range": asked})
-        assert (answer.status_code, answer.content, answer.headers.get("Content-Range")) == (status, part, told), asked
+        assert (answer.status_code, answer.content, answer.headers.get("Content-Range")) == (
+            status,
+            part,
+            told,
+        ), asked
     for name in ("voicemail_sound", "voicemail_delete"):
         assert other.get(reverse(name, args=[kept.pk])).status_code == 404
     for name in ("voicemail_delete", "voicemail_again"):
@@ -185,7 +202,9 @@ def test_a_call_in_the_thread_the_list_and_the_card(house: House) -> None:
     thread = reverse("conversation", args=[conversation.pk])
     card = reverse("client", args=[conversation.client_id])
     one, said = asks(thread)
-    assert "Missed call, voicemail 0:03" in said and "Play voicemail, 3 seconds" in said and "Call back" in said
+    assert (
+        "Missed call, voicemail 0:03" in said and "Play voicemail, 3 seconds" in said and "Call back" in said
+    )
     of_card, told = asks(card)
     assert "Missed call with voicemail" in told
     for _ in range(3):

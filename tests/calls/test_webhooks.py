@@ -117,6 +117,16 @@ def test_all_are_rung_and_who_presses_the_key_gets_the_call(house: House, line: 
     assert not Notification.objects.exists()
 
 
+def test_two_who_press_the_key_at_once_are_not_both_put_through(house: House, line: Line) -> None:
+    script = line.rings()
+    asked = [pick_up(line, script, place) for place in (0, 1)]
+    assert press(line, asked[1], 1).verbs == []
+    assert press(line, asked[0], 0).verbs == ["Say", "Hangup"]
+    assert press(line, asked[1], 1).verbs == [], "the same again"
+    assert the_call().member == house.staff
+    assert Ring.objects.get(member=house.owner).state == "canceled"
+
+
 def test_nobody_answers_and_a_voicemail_is_left(house: House, line: Line) -> None:
     house.client()
     script = line.rings()

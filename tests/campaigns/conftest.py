@@ -13,6 +13,8 @@ from parley.campaigns import clock, control, counting
 from parley.campaigns.models import Campaign, Count, Recipient
 from parley.clients.models import Client
 from parley.numbers.models import PhoneNumber
+from tests.browser import chromium, visit  # noqa: F401
+from tests.inbox.conftest import nora, sign_in  # noqa: F401
 from tests.messaging.test_routing import likes_marketing, shared
 from tests.people import House
 

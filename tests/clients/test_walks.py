@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from parley.clients.models import Client
 from tests.browser import LOOKS, Visit, assert_accessible, quick_actions
 from tests.people import House
+from tests.world import World, forget_jobs
 
 pytestmark = pytest.mark.browser
 
@@ -61,6 +62,45 @@ def test_searching_as_one_types_and_showing_more(visit: Visit, juniper: House) -
     expect(page.get_by_label("Find a client")).to_be_focused()
     page.get_by_label("Find a client").fill("")
     expect(rows).to_have_count(50)
+
+
+def test_importing_a_list(visit: Visit, web: World, juniper: House) -> None:
+    forget_jobs()
+    web.start("jobs")
+    juniper.client()
+    page = visit("/clients", juniper.owner.user)
+    page.get_by_role("link", name="Import").click()
+    file = page.get_by_label("Choose a CSV file")
+    file.set_input_files({"name": "list.xlsx", "mimeType": "", "buffer": b"PK\x03\x04 xl/"})
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_contain_text("This is an Excel file.")
+    assert_accessible(page)
+    rows = "Prénom,Portable,Infos\nMaya,5035550118,VIP\nZoë,5035550119,VIP\nNobody,12,\n".encode()
+    file.set_input_files({"name": "list.csv", "mimeType": "text/csv", "buffer": rows})
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_label("Portable", exact=True)).to_have_value("phone")
+    page.get_by_label("Infos", exact=True).select_option("Tags")
+    page.get_by_label("Yes").check()
+    page.get_by_role("button", name="Import 3 rows").click()
+    expect(page.get_by_text("Say when they agreed.")).to_be_visible()
+    expect(page.get_by_label("Infos", exact=True)).to_have_value("tags")
+    assert_accessible(page)
+    page.get_by_label("How they agreed").select_option("On paper")
+    page.get_by_label("When they agreed").fill("2026-03-31")
+    page.get_by_label("The exact words").fill("Yes, text me offers.")
+    page.get_by_label("I have proof").check()
+    page.get_by_role("button", name="Import 3 rows").click()
+    expect(page.get_by_text("All 3 rows are done.")).to_be_visible()
+    assert_accessible(page)
+    expect(page.get_by_role("row", name="Zoë")).to_contain_text("Added")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download report").click()
+    with open(download.value.path(), encoding="utf-8-sig") as report:
+        assert "4,Nobody,12,Not imported," in report.read()
+    zoe = juniper.business.clients.get(first_name="Zoë")
+    assert (zoe.tags, juniper.business.consents.count()) == (["VIP"], 2)
+    page.get_by_role("link", name="Zoë").click()
+    expect(page.get_by_role("heading", name="Zoë")).to_be_visible()
 
 
 @pytest.mark.parametrize(("size", "theme"), LOOKS)

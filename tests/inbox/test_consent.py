@@ -15,7 +15,7 @@ from django.utils import timezone
 from parley.clients import consent
 from parley.clients.consent import Category, How, Says
 from parley.clients.models import Consent, Handset
-from parley.inbox.opt_outs import HEADINGS, later_by, plain_cell
+from parley.inbox.opt_outs import HEADINGS, later_by
 from parley.messaging import revoking
 from tests.inbox.conftest import SIGNED_IN, SignIn
 from tests.people import House
@@ -500,12 +500,6 @@ def test_the_file_holds_every_line_and_no_formula(nora: Browser, jules: Browser,
         assert jules.get(address).status_code == 403
     assert b".csv" not in jules.get("/clients/opt-outs").content
     assert b".csv" not in jules.get(f"/clients/{maya.pk}").content
-
-
-def test_a_cell_is_plain_however_it_begins() -> None:
-    for cell in ("=1", "+1", "-1", "@x", "\tx", "\rx"):
-        assert plain_cell(cell) == f"'{cell}"
-    assert plain_cell("STOP = stop") == "STOP = stop"
 
 
 # ---- Others

@@ -63,7 +63,8 @@ async def test_open_pages_do_not_hold_up_the_end(several: World, juniper: House)
         began = time.monotonic()
         stopping = asyncio.create_task(asyncio.to_thread(several.stop, "web"))
         for each in (one, two):
-            assert await each.answer.content.read() == b""
+            # On busy cores a line may live until its next sign of life.
+            assert (await each.answer.content.read()).replace(b": ping\n\n", b"") == b""
         await stopping
         # Under the grace that a page which holds on would use up.
         assert time.monotonic() - began < 8

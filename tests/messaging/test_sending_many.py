@@ -17,13 +17,14 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from parley.businesses.models import Business
 from parley.clients.models import Client, Consent
 from parley.messaging import revoking
-from parley.messaging.models import Conversation, Message, Outbox
+from parley.messaging.models import Conversation, Message, Outbox, Route
 from parley.messaging.sending import LONGEST_TEXT, Automatic, CannotSend, send, send_automatic
 from parley.messaging.sending_many import Became, send_many
+from parley.numbers.models import PhoneNumber
 from parley.quota.models import Balance, Entry
 from tests.messaging.test_revoking import where_it_is
 from tests.messaging.test_routing import likes_marketing, shared
-from tests.people import House
+from tests.people import House, make_house
 from tests.quota.conftest import add_up, on_plan, paid_order
 
 pytestmark = pytest.mark.django_db
@@ -53,8 +54,13 @@ def written(message: Message) -> dict[str, Any]:
                 told[name] = told[name].replace(client.pretty_phone, "(their number)")
     return {
         "message": row,
-        "outbox": {name: place.get(name) for name in ("number_id", "priority", "tries", "past", "confirms")},
+        "outbox": {name: value for name, value in place.items() if name not in ("message_id", "recipient")},
         "late": place and place["run_at"] >= message.at,
+        "routes": list(
+            Route.objects.filter(phone=message.their_address)
+            .order_by("number__number")
+            .values("number_id", "business_id", "holds")
+        ),
         "entries": list(entries),
         "conversation": conversation.values(
             "unread", "waiting", "closed_at", "last_message_id", "assignee_id"
@@ -132,6 +138,74 @@ def they_like_marketing(house: House, *clients: Client) -> None:
         likes_marketing(house, client.phone)
 
 
+def they_like_marketing_but(happens: Callable[..., None]) -> Callable[..., None]:
+    def both(house: House, *clients: Client) -> None:
+        they_like_marketing(house, *clients)
+        happens(house, *clients)
+
+    return both
+
+
+def nobody_can_be_texted_from(house: House, *clients: Client) -> None:
+    PhoneNumber.objects.filter(duty="marketing").delete()
+
+
+def known(house: House, clients: Sequence[Client], number: str, holds: str) -> None:
+    """These handsets know that number by this business."""
+    by = PhoneNumber.objects.get(number=number)
+    for client in clients:
+        Route.objects.create(
+            number=by, phone=client.phone, business=house.business, holds=holds, used_at=timezone.now()
+        )
+
+
+def another_house() -> House:
+    return make_house("Birch Dental", "+18555550188")
+
+
+def they_know_the_second_number(house: House, *clients: Client) -> None:
+    shared("+18445550111", "marketing")
+    known(house, clients, "+18445550111", "alone")
+
+
+def another_business_texts_them_too(house: House, *clients: Client) -> None:
+    known(another_house(), clients, "+18445550110", "alone")
+
+
+def several_businesses_text_them(house: House, *clients: Client) -> None:
+    known(another_house(), clients, "+18445550110", "shared")
+
+
+def several_text_them_and_the_last_was_ours(house: House, *clients: Client) -> None:
+    known(house, clients, "+18445550110", "shared")
+
+
+def another_business_talks_with_them(house: House, *clients: Client) -> None:
+    known(another_house(), clients, "+18445550110", "conversation")
+
+
+def another_business_talks_with_them_but_there_is_a_second_number(house: House, *clients: Client) -> None:
+    another_business_talks_with_them(house, *clients)
+    shared("+18445550111", "marketing")
+
+
+def each_number_is_known_and_one_is_talked_on(house: House, *clients: Client) -> None:
+    """The other one is shared."""
+    shared("+18445550111", "marketing")
+    other = another_house()
+    known(other, clients, "+18445550110", "conversation")
+    known(other, clients, "+18445550111", "alone")
+
+
+def we_talk_with_them(house: House, *clients: Client) -> None:
+    known(house, clients, "+18445550110", "conversation")
+
+
+def a_number_is_paused(house: House, *clients: Client) -> None:
+    shared("+18445550111", "marketing")
+    PhoneNumber.objects.filter(number="+18445550110").update(paused="Twilio said so.")
+
+
 def as_it_is(house: House, *clients: Client) -> None:
     pass
 
@@ -157,6 +231,40 @@ CASES: list[Case] = [
     ("canceled", as_it_is, {}, {"channel": "email", "subject": " "}, TRANSACTIONAL),
     ("nothing", as_it_is, {"email": ""}, {"channel": "email", "subject": "Your visit"}, TRANSACTIONAL),
     ("nothing", as_it_is, {"phone": ""}, {}, MARKETING),
+    ("queued", they_like_marketing, {}, {}, MARKETING),
+    (
+        "queued",
+        they_like_marketing,
+        {},
+        {"body": '  Two lines\r\nand ’ and \\ and " and {x}\x00 \n'},
+        MARKETING,
+    ),
+    ("queued", they_like_marketing, {}, {"body": "Zażółć 💇 " * 30}, MARKETING),
+    ("queued", they_like_marketing, {"time_zone": where_it_is(3)}, {}, MARKETING),
+    ("canceled", they_like_marketing, {"texting": "stopped"}, {}, MARKETING),
+    ("canceled", they_like_marketing, {"texting": "cannot"}, {}, MARKETING),
+    ("canceled", they_like_marketing, {}, {"body": "a" * (LONGEST_TEXT + 1)}, MARKETING),
+    ("nothing", they_like_marketing, {}, {"body": " \n"}, MARKETING),
+    ("queued", they_like_marketing, {}, {"channel": "email", "subject": "Color week"}, MARKETING),
+    *(
+        (state, they_like_marketing_but(happens), {}, {}, MARKETING)
+        for state, happens in (
+            ("canceled", they_opted_out),
+            ("canceled", they_may_have_opted_out),
+            ("canceled", nobody_texts),
+            ("canceled", no_texts_are_left),
+            ("canceled", nobody_can_be_texted_from),
+            ("queued", they_know_the_second_number),
+            ("queued", another_business_texts_them_too),
+            ("queued", several_businesses_text_them),
+            ("queued", several_text_them_and_the_last_was_ours),
+            ("canceled", another_business_talks_with_them),
+            ("queued", another_business_talks_with_them_but_there_is_a_second_number),
+            ("queued", each_number_is_known_and_one_is_talked_on),
+            ("queued", we_talk_with_them),
+            ("queued", a_number_is_paused),
+        )
+    ),
 ]
 
 
@@ -173,6 +281,24 @@ def test_what_becomes_of_one_becomes_of_many(juniper: House) -> None:
             told = alone["message"]["state"] if isinstance(alone, dict) else "nothing"
             assert told == state, CASES[place]
             transaction.set_rollback(True)
+
+
+def test_offers_go_by_the_numbers_pace_and_each_handset_keeps_its_own(juniper: House) -> None:
+    """What waits at a number already counts, and its texts' segments."""
+    slow, fast = shared("+18445550110", "marketing"), shared("+18445550111", "marketing")
+    for number, pace in ((slow, 1.0), (fast, 3.0)):
+        PhoneNumber.objects.filter(pk=number.pk).update(pace=pace)
+    people = [juniper.client(f"C{n}", phone=f"+15035{n:06}", time_zone=where_it_is(12)) for n in range(40)]
+    for client in people:
+        likes_marketing(juniper, client.phone)
+    sends = [[automatic(client, f"No. {n}") for client in people] for n in range(2)]
+    send_many(juniper.business, MARKETING, sends[0][:20])
+    send_many(juniper.business, MARKETING, sends[0][20:])
+    by = dict(Message.objects.values_list("their_address", "number__number"))
+    assert list(by.values()).count("+18445550111") == 30
+    send_many(juniper.business, MARKETING, sends[1])
+    again = Message.objects.filter(body="No. 1").values_list("their_address", "number__number")
+    assert dict(again) == by
 
 
 def test_one_who_is_refused_keeps_nobody_else_from_being_written_to(juniper: House) -> None:

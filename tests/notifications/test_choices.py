@@ -82,8 +82,8 @@ def test_each_member_chooses_for_themselves(juniper: House) -> None:
 def test_what_is_chosen_is_what_the_page_says(juniper: House) -> None:
     nora = enter(juniper.owner)
     html = nora.get("/settings/notifications").content.decode()
-    assert html.count('name="wants"') == 22
-    assert html.count(" checked>") == 21, "all but the email of a failure"
+    assert html.count('name="wants"') == 25
+    assert html.count(" checked>") == 24, "all but the email of a failure"
     nora.post("/settings/notifications", {"wants": ["failed:email", "text:push"]})
     juniper.owner.refresh_from_db()
     assert {n for n in choices.names(juniper.owner) if n not in juniper.owner.muted} == {

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('businesses', '0009_pays_by'),
-        ('messaging', '0012_call_channel'),
+        ('messaging', '0013_call_channel'),
         ('numbers', '0003_tried'),
     ]
 

@@ -16,6 +16,7 @@ from parley.businesses.models import Business, Member, User
 from parley.clients.models import Client, Consent, Handset
 from parley.inbox.sample import people, stories
 from parley.inbox.sample.bills import use_bills
+from parley.inbox.sample.campaigns import landlines, use_campaigns
 from parley.inbox.sample.texts import use_texts
 from parley.inbox.sample.visits import fill_calendar
 from parley.messaging.models import Conversation, Lane, Message
@@ -39,6 +40,7 @@ def load() -> Business:
         _registration(business)
         _calendar(business)
         use_bills(business)
+        use_campaigns(business, _members(business))
         return business
 
 
@@ -47,7 +49,9 @@ def _pools() -> None:
     for duty, numbers in (("system", people.SYSTEM), ("marketing", people.MARKETING)):
         for number in numbers:
             PhoneNumber.objects.get_or_create(
-                number=number, released_at=None, defaults={"duty": duty, "approved_at": timezone.now()}
+                number=number,
+                released_at=None,
+                defaults={"duty": duty, "approved_at": timezone.now(), "pace": people.PACES[duty]},
             )
 
 
@@ -91,8 +95,12 @@ def _registration(business: Business) -> None:
     )
 
 
+def _members(business: Business) -> dict[str, Member]:
+    return {member.first_name.lower(): member for member in business.members.select_related("user")}
+
+
 def _calendar(business: Business) -> None:
-    members = {member.first_name.lower(): member for member in business.members.select_related("user")}
+    members = _members(business)
     if {"nora", "jules"} <= members.keys():
         both = {name: members[name] for name in ("nora", "jules")}
         fill_calendar(business, both, _today(business), seed=855)
@@ -318,13 +326,16 @@ def set_up_world(url: str, business: Business) -> None:
             "at": message.at.isoformat(),
             "status": "received" if message.inbound else "delivered",
         }
-        for message in business.messages.filter(channel="sms", state__in=["received", "delivered"]).order_by(
-            "at"
-        )
+        for message in business.messages.filter(channel="sms", state__in=["received", "delivered"])
+        # Campaigns leave from another number, and would fill the list of handsets.
+        .exclude(kind=Message.Kind.MARKETING)
+        .order_by("at")
     ]
     owners = {number: business.name}
     owners |= dict.fromkeys(PhoneNumber.objects.filter(business=None, released_at=None), "Parley, shared")
-    phones = {person.phone: person for person in people.KNOWN + people.MANY + people.OF_HARBOUR}
+    phones = {
+        person.phone: person for person in [*people.KNOWN, *people.MANY, *people.OF_HARBOUR, *landlines()]
+    }
     told = addresses("twilio")
     world: dict[str, Any] = {
         "numbers": [

@@ -27,6 +27,8 @@ BUSINESS = "Juniper Hair Studio"
 # The numbers that all businesses share: where texts leave from until a business has its own, and campaigns.
 SYSTEM = ("+18885550150", "+18885550151", "+18885550152", "+18885550153")
 MARKETING = ("+18445550160",)
+# Segments a second. Campaigns leave slowly, so that there is something to look at.
+PACES = {"system": 3.0, "marketing": 0.25}
 
 # What Juniper once told the carriers.
 JUNIPER_REGISTERED: dict[str, Any] = {

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0011_later'),
+        ('messaging', '0012_last_message'),
     ]
 
     operations = [

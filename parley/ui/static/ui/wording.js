@@ -1,7 +1,7 @@
-/* One automatic message. Each wording is a field of Liquid; here its details become chips to write around, and the field
-   is kept in step, for it is what is posted. The bar that saves comes up once something changed. */
-const form = document.getElementById("auto-form");
-const labels = JSON.parse(document.getElementById("auto-labels").textContent);
+/* A form that writes for many: automatic messages, campaigns. Each wording is a field of Liquid; here its details become
+   chips to write around, and the field is kept in step, for it is what is posted. What changed is known (data-changed). */
+const form = document.querySelector("form[data-writes]");
+const labels = JSON.parse(document.getElementById("wording-labels").textContent);
 const DETAIL = /(\{\{-?\s*[A-Za-z_][\w.-]*[^{}]*\}\}|\{%-?\s*(?:if|unless|else|endif|endunless)\b[^{}]*%\})/;
 const NAME = /[A-Za-z_][\w-]*\.[\w-]+/;
 const editors = new Map();
@@ -115,6 +115,12 @@ function enhance(field) {
       if (kind === "cut") document.execCommand("delete");
     });
   }
+  let before = field.value;
+  editor.addEventListener("blur", () => {
+    if (field.value === before) return;
+    before = field.value;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  });
   /* A draft that comes back, or what was there before. */
   field.addEventListener("input", () => field.value !== words(editor) && fill(editor, field.value));
   fill(editor, field.value);
@@ -159,7 +165,8 @@ form.addEventListener("click", (e) => {
 
 /* ---- What changed, and taking it back: against what is saved, for after an error the page comes with what was typed. */
 const saved = (field) => field.dataset.default ?? field.dataset.was;
-const now = (field) => (field.type === "checkbox" ? String(field.checked) : field.value);
+const ticked = (field) => /^(checkbox|radio)$/.test(field.type);
+const now = (field) => (ticked(field) ? String(field.checked) : field.value);
 const changes = () => [...form.elements].filter((field) => saved(field) !== undefined && now(field) !== saved(field).replace(/\r\n/g, "\n"));
 const look = () => form.toggleAttribute("data-changed", changes().length > 0);
 form.addEventListener("input", look);
@@ -167,7 +174,7 @@ form.addEventListener("change", look);
 form.addEventListener("reset", (e) => {
   e.preventDefault();
   for (const field of changes()) {
-    if (field.type === "checkbox") field.checked = saved(field) === "true";
+    if (ticked(field)) field.checked = saved(field) === "true";
     else field.value = saved(field);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
