@@ -106,7 +106,8 @@ class Shown:
 
     @property
     def _took(self) -> str:
-        return f"{self.who} {'took' if self.inbound else 'called'} {'it' if self.inbound else 'them'}"
+        who = "you" if self.who == "You" else self.who
+        return f"{who} took it" if self.inbound else f"{who} called them"
 
     @property
     def talked(self) -> str:

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 def test_calls_from_installing_to_calling_back(
     visit: Visit, world: World, juniper: House, settings: Any
-) -> None:  # noqa: F811
+) -> None:
     settings.PUBLIC_URL = world.url
     settings.TWILIO = {"account_sid": world.account_sid, "auth_token": world.auth_token} | dict.fromkeys(
         ("api_url", "messaging_url", "lookups_url"), world.sandbox_url
@@ -70,7 +70,7 @@ def test_calls_from_installing_to_calling_back(
     world.texts_from(MAYA, ours, "Texting while we talk")
     expect(inbox.locator("#messages")).to_contain_text("Texting while we talk")
     phones.act(MAYA, sid, "hangup")
-    expect(call.last).to_contain_text(re.compile(r"Incoming call.*\d:\d\d, You took it", re.S))
+    expect(call.last).to_contain_text(re.compile(r"Incoming call.*\d:\d\d, you took it", re.S))
 
     # Nobody answers the second one: a voicemail comes into the open thread, and is played there.
     sid = phones.call(MAYA, ours)
@@ -108,7 +108,7 @@ def test_calls_from_installing_to_calling_back(
     phones.act(MAYA, maya["sid"], "answer")
     expect(call.last).to_contain_text("You are on the phone with them")
     phones.act(MAYA, maya["sid"], "hangup")
-    expect(call.last).to_contain_text(re.compile(r"Outgoing call.*You called them", re.S))
+    expect(call.last).to_contain_text(re.compile(r"Outgoing call.*you called them", re.S))
     assert not Conversation.objects.get().waiting
 
     # The app's pages have it all; the voicemail is deleted there.
