@@ -22,7 +22,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_calls_from_installing_to_calling_back(
-    visit: Visit, world: World, juniper: House, settings: Any
+    visit: Visit,  # noqa: F811
+    world: World,
+    juniper: House,
+    settings: Any,
 ) -> None:
     settings.PUBLIC_URL = world.url
     settings.TWILIO = {"account_sid": world.account_sid, "auth_token": world.auth_token} | dict.fromkeys(
