@@ -130,8 +130,9 @@ class OpeningHours(forms.Form):
                 until = closes
         return given
 
-    def save(self) -> None:
-        """Write them down; nothing at all is kept where no day is open, for then nobody has said."""
+    @property
+    def hours(self) -> dict[str, list[list[str]]]:
+        """As `Business.hours`; nothing at all where no day is open, for then nobody has said."""
         given = self.cleaned_data
         hours = {
             day: [
@@ -141,7 +142,11 @@ class OpeningHours(forms.Form):
             ]
             for day in opening.DAYS
         }
-        self.business.hours = hours if any(hours.values()) else {}
+        return hours if any(hours.values()) else {}
+
+    def save(self) -> None:
+        """Write them down."""
+        self.business.hours = self.hours
         self.business.save(update_fields=["hours"])
 
 

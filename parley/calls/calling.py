@@ -10,7 +10,7 @@ import uuid
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, When
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 from procrastinate.contrib.django import app
@@ -138,7 +138,9 @@ def _begin(member: Member, client: Client, client_key: uuid.UUID) -> Call:
         started_at=now,
     )
     Conversation.objects.filter(business=business, pk=conversation.pk).update(
-        last_message_id=Case(When(last_at__lte=now, then=message.pk), default=F("last_message_id")),
+        last_message_id=Case(
+            When(Q(last_at__lte=now) | Q(last_message=None), then=message.pk), default=F("last_message_id")
+        ),
         last_at=Greatest("last_at", now),
     )
     outcomes.show(call)

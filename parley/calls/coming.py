@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, When
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -119,7 +119,9 @@ def _begin(business: Business, number: PhoneNumber, carrier: str, said: CallSaid
         reason="" if taken else words.HOW_TO_REACH,
     )
     Conversation.objects.filter(business=business, pk=conversation.pk).update(
-        last_message_id=Case(When(last_at__lte=now, then=message.pk), default=F("last_message_id")),
+        last_message_id=Case(
+            When(Q(last_at__lte=now) | Q(last_message=None), then=message.pk), default=F("last_message_id")
+        ),
         last_at=Greatest("last_at", now),
     )
     outcomes.show(call)

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("parley.campaigns.editing_urls")),
     path("", include("parley.campaigns.urls")),
     path("voice/", include("parley.calls.webhook_urls")),
+    path("", include("parley.calls.urls")),
     path("", include("parley.notifications.urls")),
     path("", include("parley.appointments.urls")),
     path("", include("parley.numbers.urls")),

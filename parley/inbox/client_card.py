@@ -14,6 +14,7 @@ from django.utils.text import Truncator
 from parley.appointments.shown import upcoming
 from parley.businesses.access import MemberRequest, for_members
 from parley.businesses.models import Member
+from parley.calls.shown import Shown, calls_in
 from parley.clients.models import Client
 from parley.inbox.consent import standing_of
 from parley.messaging.models import Conversation, Message, MessageQuerySet
@@ -29,6 +30,7 @@ SHOWN = {
     "everything": ("Everything", {}),
     "texts": ("Texts", {"channel": Message.Channel.SMS}),
     "emails": ("Emails", {"channel": Message.Channel.EMAIL}),
+    "calls": ("Calls", {"channel": Message.Channel.CALL}),
 }
 LOST = {Message.State.FAILED, Message.State.UNDELIVERED, Message.State.UNCONFIRMED, Message.State.CANCELED}
 
@@ -40,6 +42,7 @@ class Entry:
     message: Message
     client: Client
     reader: Member
+    call: Shown | None = None
 
     @property
     def lost(self) -> bool:
@@ -51,6 +54,8 @@ class Entry:
 
     @property
     def icon(self) -> str:
+        if self.call:
+            return self.call.icon
         if self.lost:
             return "alert"
         if self.message.channel == Message.Channel.EMAIL:
@@ -61,6 +66,8 @@ class Entry:
 
     @property
     def tone(self) -> str:
+        if self.call:
+            return {"missed": "waiting", "failed": "danger"}.get(self.call.tone, "")
         if self.lost:
             return "danger"
         if self.message.channel == Message.Channel.EMAIL:
@@ -70,6 +77,8 @@ class Entry:
     @property
     def title(self) -> str:
         """Who did what: Maya texted, You emailed, Booking confirmation."""
+        if self.call:
+            return self.call.title + (" with voicemail" if self.call.missed and self.call.voicemail else "")
         email = self.message.channel == Message.Channel.EMAIL
         if self.automatic:
             return self.message.title or ("Automatic email" if email else "Automatic text")
@@ -98,12 +107,16 @@ class Entry:
 
     @property
     def words(self) -> str:
+        if self.call:
+            left = self.call.voicemail
+            said = f"“{left.transcript}”" if left and left.transcript else self.call.says
+            return Truncator(said or self.call.outcome).chars(QUOTED)
         return Truncator(self.message.body).chars(QUOTED)
 
     @property
     def became(self) -> str:
         """What became of an outbound message, in words."""
-        if self.message.inbound:
+        if self.message.inbound or self.call:
             return ""
         state = self.message.get_state_display()
         if self.message.kind == Message.Kind.MARKETING:
@@ -134,7 +147,9 @@ def client_card(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         if until := _message(conversation, request.GET.get("until")):
             size = max(PAGE, messages.after(until)[:MOST_REFRESHED].count() + 1)
         newest = list(messages.for_thread().newest_first()[: size + 1])
-        entries, more = [Entry(m, client, request.member) for m in newest[:size]], len(newest) > size
+        calls = calls_in(request.member, newest[:size])
+        entries = [Entry(m, client, request.member, calls.get(m.pk)) for m in newest[:size]]
+        more = len(newest) > size
     context = {
         "place": "clients",
         "client": client,

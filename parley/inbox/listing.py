@@ -16,6 +16,8 @@ from django.db import connection
 from django.utils.safestring import SafeString
 
 from parley.businesses.models import Member
+from parley.calls.models import Call
+from parley.calls.shown import UNDER_WAY
 from parley.campaigns.models import Campaign, Recipient
 from parley.clients.models import Client
 from parley.inbox.context import COUNTED
@@ -75,6 +77,16 @@ class Part:
     note: str = ""
 
 
+def _call(message: Message) -> tuple[str, str]:
+    """The icon and the words of a call: its message says enough, so that a list asks no more."""
+    direction, state = Message.Direction(message.direction), message.code
+    if state in Call.State.values and (said := UNDER_WAY.get((direction, Call.State(state)))):
+        return "phone", said
+    if message.inbound and state == Call.State.MISSED:
+        return "voicemail" if "voicemail" in message.title else "phone-missed", message.title
+    return "phone", message.title
+
+
 def row_of(conversation: Conversation, member: Member, part: str = "") -> Row:
     """The row and its preview."""
     row = Row(conversation, part or ("waiting" if conversation.waiting else "rest"))
@@ -86,6 +98,8 @@ def row_of(conversation: Conversation, member: Member, part: str = "") -> Row:
         row.words = (
             f"May be an opt-out: {message.body}" if message.inbound else "May have opted out: what was meant?"
         )
+    elif message.channel == Message.Channel.CALL:
+        row.icon, row.words = _call(message)
     elif message.inbound and client.texting == Client.Texting.STOPPED:
         row.icon, row.words = (
             "block",

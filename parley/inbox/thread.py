@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from parley.appointments.shown import Shown, upcoming
 from parley.businesses.models import Member
+from parley.calls.shown import Shown as ShownCall
+from parley.calls.shown import calls_in
 from parley.inbox.media import Media, media_in
 from parley.inbox.reach import messages_in
 from parley.messaging import quarantine
@@ -56,6 +58,7 @@ class Line:
     by_email: bool = False
     behind: bool = False
     media: list[Media] = field(default_factory=list)
+    call: ShownCall | None = None
 
     @property
     def key(self) -> str:
@@ -72,7 +75,9 @@ class Line:
 
     @property
     def kind(self) -> str:
-        """The design's data-kind: email, automatic, or nothing for a text that somebody wrote."""
+        """The design's data-kind: email, call, automatic, or nothing for a text that somebody wrote."""
+        if self.message.channel == Message.Channel.CALL:
+            return "call"
         if self.message.channel == Message.Channel.EMAIL:
             return "email"
         return "" if self.message.inbound or self.message.kind == Message.Kind.DIRECT else "automatic"
@@ -148,10 +153,11 @@ class Thread:
         behind = self._behind(messages)
         held = self._held(messages)
         media = media_in(self.member, messages)
+        calls = calls_in(self.member, messages)
         texts, emails = why_no_texts(self.client) is None, bool(self.client.email)
         lines = []
         for message in messages:
-            line = Line(message, media=media.get(message.id, []))
+            line = Line(message, media=media.get(message.id, []), call=calls.get(message.id))
             if previous is None or self._day(previous) != self._day(message):
                 line.day = day(message.at, self.zone)
             line.follows = previous is not None and not line.day and self._same_run(previous, message)
@@ -226,6 +232,8 @@ class Thread:
     def _receipt(self, message: Message) -> tuple[str, str]:
         """The icon and the words under a bubble."""
         state, reason = message.state, message.reason.rstrip(".")
+        if message.channel == Message.Channel.CALL:
+            return "", ""
         if message.inbound:
             return "", clock(message.at, self.zone) + (", arrived late" if "late" in message.why else "")
         if state in FAILED:

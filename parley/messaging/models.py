@@ -29,7 +29,7 @@ SHOWN_IN_LIST = (
     *("business_id", "last_at", "unread", "waiting", "closed_at"),
     *(f"client__{name}" for name in ("business_id", "first_name", "last_name", "phone", "email", "texting")),
     *(f"last_message__{name}" for name in ("business_id", "at", "direction", "channel", "kind", "title")),
-    *(f"last_message__{name}" for name in ("subject", "body", "state", "reason", "media")),
+    *(f"last_message__{name}" for name in ("subject", "body", "state", "reason", "media", "code")),
     *("last_message__author__user__name", "last_message__author__role"),
     *("assignee__user__name", "assignee__user__email", "assignee__role"),
 )
