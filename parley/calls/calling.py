@@ -72,7 +72,7 @@ def why_not(member: Member, client: Client) -> CannotCall | None:
         return CannotCall(f"{client.calls} has no phone number yet. Add one to their card.", "client")
     if not member.phone:
         return CannotCall(
-            "We ring your own phone first, and don’t know its number. Add it under Settings, in your profile.",
+            "We ring your own phone first, and don’t know its number. Type it, and call again.",
             "profile",
         )
     if client.phone in (member.phone, number.number):

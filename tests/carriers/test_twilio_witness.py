@@ -10,6 +10,7 @@ import pytest
 
 from parley.carriers.base import Doubt, Unavailable
 from parley.carriers.twilio import Twilio
+from parley.carriers.voice import OutgoingCall
 from tests import witness
 from tests.carriers.test_twilio_ask import NUMBER_SID, PATH, page
 from tests.carriers.test_twilio_send import ACCOUNT, SID, TEXT, TOKEN, message, refusal, twilio
@@ -17,6 +18,7 @@ from tests.carriers.wire import playing, says
 
 pytestmark = pytest.mark.witness
 
+CALL, RECORDING = f"CA{0xC0FFEE:032x}", f"RE{0xC0FFEE:032x}"
 MESSAGES = "/2010-04-01/Accounts/{AccountSid}/Messages.json"
 NUMBERS = "/2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers.json"
 NUMBER = "/2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers/{Sid}.json"
@@ -44,6 +46,16 @@ async def test_our_requests_are_twilios(mock: str) -> None:
         await carrier.release(NUMBER_SID)
         # The mock's examples are other numbers than the ones that are looked for.
         assert await carrier.rented(number="+18885550100", label="Parley 0197") == []
+
+
+async def test_our_requests_about_calls_are_twilios(mock: str) -> None:
+    about = "https://p.example/voice/twilio"
+    call = OutgoingCall("+15035550118", "+18885550100", f"{about}/asks", f"{about}/tells")
+    async with twilio(mock) as carrier:
+        assert (await carrier.call(call)).startswith("CA")
+        await carrier.end_call(CALL)
+        assert await carrier.fetch_call(CALL) is not None
+        await carrier.delete_recording(RECORDING)
 
 
 async def test_a_wrong_request_is_noticed(mock: str) -> None:
