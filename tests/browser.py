@@ -84,9 +84,12 @@ def visit(chromium: Browser, web: World) -> Iterator[Visit]:
 
 def assert_accessible(page: Page) -> None:
     """No issue of WCAG 2.2 AA that axe can find."""
+    # What has no styles yet has other colours.
+    page.wait_for_load_state("load")
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
-    assert page.evaluate(FIND_ISSUES, AA) == []
+    issues = page.evaluate(FIND_ISSUES, AA)
+    assert issues == [], issues
 
 
 def quick_actions(page: Page, action: str) -> None:

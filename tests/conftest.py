@@ -112,7 +112,10 @@ def world(web: World) -> World:
 # The files that take longest, longest first (2026-11-26).
 LONG = [
     "messaging/test_faults",
+    "calls/test_walk",
+    "campaigns/test_faults",
     "inbox/test_walks",
+    "calls/test_with_the_sandbox",
     "messaging/test_doubt",
     "messaging/test_attachments",
     "businesses/test_walks",
@@ -135,7 +138,11 @@ LONG = [
     "payments/test_walks",
     "house/test_command",
     "alerts/test_walk_handset",
+    "campaigns/test_walk",
+    "campaigns/test_live",
     "clients/test_walks",
+    "clients/test_import",
+    "sandbox/test_voice",
     "house/test_supervisor",
     "quota/test_buying_walk",
     "appointments/test_walk",
