@@ -318,8 +318,7 @@ def test_mails_appear_and_open(browser: Browser, sandbox: Sandbox) -> None:
         expect(page.locator("#open")).to_have_text("Pick a mail to read it.")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)], ids=["desk-light", "phone-dark"])
 def test_axe_finds_nothing(browser: Browser, tidy: Sandbox, width: int, dark: bool) -> None:
     first, _ = verification(tidy), verification(tidy, "Birch Dental")
     rejected = verification(tidy, "Cedar Yoga")
