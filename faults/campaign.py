@@ -8,12 +8,11 @@ the carrier's answers are bad and its receipts lost, doubled and late; `stops` c
 that no network obeys for Parley), `by-page` opt out of offers by way of a member; and a member pauses the campaign and
 lets it go on. Whatever the brake stops goes on, too. Judged by the sandbox's truth log when all is still.
 
-`lost`      who should have got it, did not, and is not shown as failed
+`lost`      who should have got it and did not, shown as failed or not
 `let_in`    texts to whoever had not agreed, or that began after the STOP had its 200 or the card was saved
 `misshown`  recipients whose state is not what became of their text; counts that are not those of the recipients; texts
             paid for that were not taken, or the other way round
 
-`not_reached` are those that died with a worker three times, each time proved absent, and are shown as failed.
 `under_way` are texts that a worker was handing over when it died, before the STOP, and that the carrier took just after
 it. One JSON line; exit code 1 unless all counts are 0.
 """
@@ -284,7 +283,7 @@ def judge(
             misshown += one.state != became
         elif one.phone in obeyed and one.state == "skipped":
             misshown += one.code != "opted_out"
-        elif one.state != "failed":
+        elif one.phone not in obeyed:
             lost += 1
         misshown += bool(rows) != (states.get(one.message_id) in ("delivered", "undelivered", "failed")) and (
             one.state != "failed"
@@ -317,7 +316,6 @@ def judge(
         - under_way,
         "misshown": misshown,
         "under_way": under_way,
-        "not_reached": sum(one.state == "failed" and one.phone not in taken for one in recipients),
         "canceled": sum(one.code == "opted_out" and one.phone in obeyed for one in recipients),
     }
 

@@ -715,14 +715,14 @@ GUARDS: Sequence[Guard] = [
     Guard(
         "and an opt-out's confirmation never",
         DOUBT,
-        "and attempt.try_number < 3 and not attempt.confirms",
-        "and attempt.try_number < 3",
+        "and attempt.try_number < TRIES[attempt.kind] and not attempt.confirms",
+        "and attempt.try_number < TRIES[attempt.kind]",
         "tests/messaging/test_doubt.py::test_what_follows_proved_absence",
     ),
     Guard(
         "and an automatic one three times at most",
         DOUBT,
-        "and attempt.try_number < 3 and not attempt.confirms",
+        "and attempt.try_number < TRIES[attempt.kind] and not attempt.confirms",
         "and not attempt.confirms",
         "tests/messaging/test_doubt.py::test_what_follows_proved_absence",
     ),

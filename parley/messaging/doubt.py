@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 BATCH = 50
 # While one worker asks the carrier, others leave the attempt alone; a worker that dies gives it back after this.
 HOLD = 60.0
+# How often a text is tried that was each time proved absent. A reminder is soon too late, and a member sees that it
+# failed. An offer is nobody's to send again by hand, and its audience is promised whole; ten, for a carrier that is
+# asked for ever gains nothing, and each try costs its two listings.
+TRIES = {"transactional": 3, "marketing": 10}
 
 TAKE = """
     WITH due AS (
@@ -127,7 +131,7 @@ class Doubts:
     async def _absent(self, db: Db, attempt: Any, changes: Changes) -> None:
         """Transition 12 or 13: it is proved that the carrier never had it; what may follow depends on its kind."""
         again = (attempt.kind == "direct" and attempt.message_age <= self.patience.direct_in_time) or (
-            attempt.kind != "direct" and attempt.try_number < 3 and not attempt.confirms
+            attempt.kind != "direct" and attempt.try_number < TRIES[attempt.kind] and not attempt.confirms
         )  # opt-out confirmations are never sent again after doubt
         state, reason = (
             ("queued", "The carrier did not get it the first time.")

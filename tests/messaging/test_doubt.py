@@ -172,8 +172,9 @@ AFTER_ABSENCE = [
     ("transactional", 0, 3, False, False),
     # The law allows one that says "you are out".
     ("transactional", 0, 1, True, False),
-    ("marketing", 30, 2, False, True),
-    ("marketing", 0, 3, False, False),
+    # An offer's audience is promised whole, and nobody sends one again by hand.
+    ("marketing", 30, 9, False, True),
+    ("marketing", 0, 10, False, False),
 ]
 
 
