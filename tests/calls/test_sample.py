@@ -19,7 +19,9 @@ def test_the_demos_calls() -> None:
     business = load()
     assert takes_calls(business, rules_of(business))
     assert len(at_hand(business)) == 2
-    calls = list(business.calls.select_related("message__conversation__client", "member").order_by("started_at"))
+    calls = list(
+        business.calls.select_related("message__conversation__client", "member").order_by("started_at")
+    )
     kinds = {(call.direction, call.state) for call in calls}
     assert kinds == {("in", "ended"), ("in", "missed"), ("out", "ended"), ("out", "missed")}
     for call in calls:
