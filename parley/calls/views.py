@@ -62,8 +62,11 @@ def calls(request: MemberRequest) -> HttpResponse:
         "page": _page(listing.calls, request),
     }
     if form:
-        context["chips"] = texting_back.NAMES.values()
-        context["segments"] = segments.count(form["text_back"].value() or "")
+        # A text from nobody in particular is from the business: its name is there once.
+        context["chips"] = [
+            each for each in texting_back.NAMES.values() if not each.name.startswith("staff.")
+        ]
+        context["segments"] = segments.count(segments.plain(form["text_back"].value() or ""))
         context["answering"] = Answerer.objects.filter(business=business).exclude(member__phone="").count()
         context["transcribing"] = speech.is_on()
     if "HX-Request" in request.headers and "after" in request.GET:
@@ -282,6 +285,9 @@ def fetch_again(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         raise Http404
     if "HX-Request" in request.headers:
         return HttpResponse(status=204)
+    if "listed" in request.POST:
+        messages.success(request, "Asking the carrier for it again.")
+        return redirect("voicemails")
     return redirect(_conversation_of(request, id))
 
 
