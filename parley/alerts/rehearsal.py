@@ -25,7 +25,7 @@ from parley.alerts.rules import Rules
 from parley.appointments.models import Appointment, Service
 from parley.businesses import opening
 from parley.businesses.models import Business
-from parley.clients.languages import Language
+from parley.clients.languages import language_of
 from parley.clients.models import Client
 from parley.messaging import sending
 from parley.payments.models import Estimate, PaymentRequest
@@ -140,7 +140,7 @@ def _lines(rule: Rule, business: Business, occasion: Occasion) -> Iterator[Line]
     if occasion.missed:
         yield Line(client, at, channels[0] if channels else "sms", why_not=occasion.missed)
         return
-    language = client.language or business.language or Language.EN.value
+    language = language_of(business, client)
     try:
         said = wording.compose(rule, values(business, client, occasion.subject, language, at=at), language)
     except wording.Unfit as unfit:

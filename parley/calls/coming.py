@@ -17,6 +17,7 @@ from parley.calls import outcomes, scripts, words
 from parley.calls.answering import at_hand, rules_of, takes_calls
 from parley.calls.models import Call, CallRules, Ring
 from parley.carriers.voice import CallSaid, Say, Voice
+from parley.clients.languages import language_of
 from parley.clients.models import Client
 from parley.messaging.models import Message, Route
 from parley.numbers.models import PhoneNumber
@@ -102,7 +103,7 @@ def _begin(business: Business, number: PhoneNumber, said: CallSaid) -> uuid.UUID
 def _script(call: Call, voice: Voice) -> scripts.Steps:
     """What the caller meets first."""
     plan: dict[str, Any] = call.message.why.get("call", {})
-    language = words.language_of(call.business, call.message.conversation.client)
+    language = language_of(call.business, call.message.conversation.client)
     rules = rules_of(call.business)
     if not plan.get("taken"):
         return scripts.hang_up(words.how_to_reach(call.business, language))
@@ -140,6 +141,6 @@ def _elsewhere(number: PhoneNumber | None, caller: str) -> Say:
     )
     if route is None:
         return Say(words.NOBODY["en"])
-    language = words.language_of(route.business)
+    language = language_of(route.business)
     reads = route.holds == Route.Holds.CONVERSATION
     return words.how_to_reach(route.business, language, same_number=reads)

@@ -14,6 +14,7 @@ from parley.alerts.placeholders import OF_NOTHING, values
 from parley.calls import words
 from parley.calls.answering import rules_of, takes_calls
 from parley.calls.models import Call
+from parley.clients.languages import language_of
 from parley.messaging import sending
 from parley.messaging.models import Conversation, Message
 from parley.sms.segments import plain
@@ -80,7 +81,7 @@ def text_back(call_id: uuid.UUID, business_id: uuid.UUID) -> None:
     client = call.message.conversation.client
     if not client.phone:
         return
-    language = words.language_of(call.business, client)
+    language = language_of(call.business, client)
     key = uuid.uuid5(call.pk, "text back")
     try:
         body = plain(

@@ -16,6 +16,7 @@ from parley.alerts.placeholders import OF_NOTHING, Values, own_number
 from parley.businesses.models import Business
 from parley.campaigns import tokens
 from parley.campaigns.models import Campaign, Link
+from parley.clients.languages import language_of
 from parley.clients.models import Client
 from parley.sms.segments import plain
 
@@ -60,7 +61,7 @@ class Words:
 
     def compose(self, client: Client, recipient: int = SOMEBODY, variant: str = "a") -> str:
         """What this client reads. Raises alerts.wording.Unfit."""
-        language = client.language or self.business.language or "en"
+        language = language_of(self.business, client)
         values = self._business | {
             "client": {
                 "first_name": client.first_name,
