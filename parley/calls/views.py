@@ -17,10 +17,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
+from parley.alerts.placeholders import OF_NOTHING
 from parley.businesses.access import MemberRequest, for_managers, for_members
 from parley.businesses.models import Business, Member
 from parley.businesses.opening import spoken
-from parley.calls import calling, listing, recordings, speech, texting_back, words
+from parley.calls import calling, listing, recordings, speech, words
 from parley.calls.answering import MOST_PHONES, install, remove, rules_of, takes_calls
 from parley.calls.forms import AnswerHours, KeepForm, RulesForm, phone_of
 from parley.calls.models import Answerer, Call, Recording
@@ -62,7 +63,7 @@ def calls(request: MemberRequest) -> HttpResponse:
         "page": _page(listing.calls, request),
     }
     if form:
-        context["chips"] = texting_back.NAMES.values()
+        context["chips"] = OF_NOTHING.values()
         context["segments"] = segments.count(form["text_back"].value() or "")
         context["answering"] = Answerer.objects.filter(business=business).exclude(member__phone="").count()
         context["transcribing"] = speech.is_on()

@@ -27,7 +27,7 @@ from parley.campaigns import brake, control, counting, preparing, wording
 from parley.campaigns.counting import Tally
 from parley.campaigns.models import Campaign, Recipient
 from parley.clients.models import Client, Handset
-from parley.messaging import columns
+from parley.messaging import columns, routing
 from parley.messaging.models import Message
 from parley.messaging.patience import patience
 from parley.messaging.sending import ROOM_TO_ARRIVE, Automatic, place_of
@@ -153,40 +153,40 @@ def _go_on(campaign: Campaign, of: int) -> bool:
     if why := control.why_not_begin(business):
         control.pause(campaign, why, braked=True)
         return False
-    if _braked(campaign):
+    seen = brake.seen(campaign)
+    if _braked(campaign, seen):
         return False
-    most = _allowed(campaign)
+    most = _allowed(campaign, seen.known)
     if most == 0:
         return False
-    room = room_of_numbers()
-    if room is None:
+    pool = routing.marketing_pool()
+    if not pool:
         control.pause(campaign, NO_NUMBER, braked=True)
         return False
+    room = sum(map(_room, pool))
     most = min(most, BLOCK, max(1, room // of) if room else 0)
     if not most:
         return False
-    block = Block(campaign, most)
+    block = Block(campaign, most, pool)
     return block.write() or _ended(campaign)
 
 
 # ---- How much may be written
 
 
-def _braked(campaign: Campaign) -> bool:
-    now = brake.seen(campaign).since(campaign.braked_from)
-    if why := brake.why_brake(now):
+def _braked(campaign: Campaign, seen: brake.Seen) -> bool:
+    if why := brake.why_brake(seen.since(campaign.braked_from)):
         control.pause(campaign, why, braked=True)
     return bool(why)
 
 
-def _allowed(campaign: Campaign) -> int:
-    """For how many more a text may be written just now."""
+def _allowed(campaign: Campaign, known: int) -> int:
+    """For how many more a text may be written just now, if of so many it is known whether they got it."""
     if campaign.phase == Phase.CANARY:
         if campaign.queued < campaign.first_few:
             return campaign.first_few - campaign.queued
         _enter(campaign, Phase.WATCHING)
     if campaign.phase == Phase.WATCHING:
-        known = brake.seen(campaign).known
         assert campaign.phase_at
         waited = (timezone.now() - campaign.phase_at).total_seconds()
         if known * 100 < campaign.queued * HEARD and waited < WATCHED * patience().scale:
@@ -200,30 +200,11 @@ def _enter(campaign: Campaign, phase: Campaign.Phase) -> None:
     campaign.save(update_fields=["phase", "phase_at"])
 
 
-# Marketing that waits its turn, in segments, as a paced number counts.
-ROOM = """
-    SELECT n.pace, coalesce(waits.segments, 0), coalesce(waits.texts, 0)
-    FROM numbers_phonenumber n LEFT JOIN LATERAL (
-        SELECT sum(m.segments) AS segments, count(*) AS texts
-        FROM messaging_outbox o JOIN messaging_message m ON m.id = o.message_id
-        WHERE o.number_id = n.id AND o.priority = 2 AND NOT o.waits
-    ) waits ON true
-    WHERE n.duty = 'marketing' AND n.paused = '' AND n.releasing_at IS NULL AND n.released_at IS NULL
-      AND n.approved_at IS NOT NULL
-"""
-
-
-def room_of_numbers() -> int | None:
-    """How many texts the marketing numbers can take just now; None if there is none to send from."""
-    with connection.cursor() as cursor:
-        cursor.execute(ROOM)
-        numbers = cursor.fetchall()
-    if not numbers:
-        return None
-    return sum(
-        max(0, AHEAD_UNPACED - texts) if not pace else max(0, int(pace * AHEAD - segments))
-        for pace, segments, texts in numbers
-    )
+def _room(number: routing.Pooled) -> int:
+    """How many texts this number can take just now."""
+    if not number.pace:
+        return max(0, AHEAD_UNPACED - number.texts)
+    return max(0, int(number.pace * AHEAD - number.segments))
 
 
 def _ended(campaign: Campaign) -> bool:
@@ -243,6 +224,7 @@ class Block:
 
     campaign: Campaign
     most: int
+    pool: Sequence[routing.Pooled]
     skipped: dict[int, str] = field(default_factory=dict)
     later: dict[int, datetime] = field(default_factory=dict)
     texts: dict[uuid.UUID, tuple[Recipient, Automatic, int]] = field(default_factory=dict)
@@ -335,7 +317,7 @@ class Block:
             self.texts = dict(list(self.texts.items())[:fits])
             texts = [text for _, text, _ in self.texts.values()]
             try:
-                return send_many(self.business, Message.Kind.MARKETING, texts, all_paid=True)
+                return send_many(self.business, Message.Kind.MARKETING, texts, all_paid=True, pool=self.pool)
             except ledger.NoTexts:
                 # Somebody else of the business has paid with them meanwhile: so it is looked anew.
                 continue

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from parley.alerts import wording as liquid
 from parley.alerts.examples import somebody
+from parley.alerts.placeholders import OF_NOTHING
 from parley.alerts.wording import Unfit
 from parley.businesses.access import MemberRequest, for_managers
 from parley.businesses.models import Business, Member
@@ -374,8 +375,8 @@ def _page(
         "campaign": campaign,
         "previews": _previews(shown),
         "picking": picking or Picking(business),
-        "chips": [wording.NAMES[name] for name in CHIPS],
-        "labels": {each.name: each.label for each in wording.NAMES.values()},
+        "chips": [OF_NOTHING[name] for name in CHIPS],
+        "labels": {each.name: each.label for each in OF_NOTHING.values()},
         "hours": HOURS,
         "zone_name": zone_name(business.time_zone),
         "changed": changed,

@@ -106,6 +106,10 @@ class Campaign(BusinessOwned):
                 name="campaigns_going",
                 condition=Q(status__in=["scheduled", "preparing", "sending"]),
             ),
+            # The clock looks each second for what those halted within a day left in the queue.
+            models.Index(
+                fields=["changed_at"], name="campaigns_halted", condition=Q(status__in=["paused", "stopped"])
+            ),
         ]
 
     def __str__(self) -> str:

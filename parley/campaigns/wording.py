@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from parley.alerts import wording
-from parley.alerts.placeholders import EVERYBODY, Placeholder, Values, own_number
+from parley.alerts.placeholders import OF_NOTHING, Values, own_number
 from parley.businesses.models import Business
 from parley.campaigns import tokens
 from parley.campaigns.models import Campaign, Link
@@ -32,17 +32,13 @@ WAYS_OUT = {
     "es": "Baja: responda STOP o {page}",
 }
 
-NAMES: dict[str, Placeholder] = {
-    each.name: each for each in EVERYBODY if not each.name.startswith("staff.") or "contact" in each.name
-}
-
 _LINK = re.compile(r"https?://[^\s{}<>\"“”]+")
 _AFTER_A_LINK = ".,;:!?)'’"
 
 
 def problems(source: str) -> list[str]:
     """What keeps a member's words from being sent, in words; empty if nothing does."""
-    found = wording.wrong(source, NAMES, LONGEST)
+    found = wording.wrong(source, OF_NOTHING, LONGEST)
     if not found and len(links_in([source])) > MOST_LINKS:
         return [f"There are more than {MOST_LINKS} links in it."]
     return found
