@@ -25,6 +25,7 @@ from parley.clients.import_form import ImportForm
 from parley.clients.models import Client, Import, ImportPart, ImportRow
 from parley.config import asgi
 from parley.leads.writing_in import Written, write_in
+from parley.notifications.models import Letter, Notification
 from parley.ui.spreadsheet import plain_cell
 from tests.people import House
 
@@ -374,6 +375,25 @@ def test_two_workers_keep_each_row_once(juniper: House) -> None:
     Import.objects.filter(pk=found.pk).update(state="running")
     assert importing._keep_batch(stale, 0, late, False) is False
     assert juniper.business.clients.count() == 20
+
+
+def test_whoever_began_it_is_told_in_parley_alone(juniper: House, alder: House, nora: Browser) -> None:
+    found, _ = imported(juniper, people(3) + b"Nobody,12,\n")
+    told = Notification.objects.get()
+    assert (told.title, told.words) == ("“people.csv” is imported", "3 added, 1 not imported.")
+    assert (told.link, told.member, told.alarming) == (f"/clients/import/{found.pk}", juniper.owner, False)
+    assert f'href="{told.link}"><b>{told.title}' in nora.get("/notifications").content.decode()
+    assert f'href="{told.link}">See it' in nora.get("/live?news=2026-01-01").content.decode()
+    for stranger in (juniper.staff, alder.owner):
+        assert not Notification.objects.told_to(stranger).exists()
+    assert not Letter.objects.exists()
+    # Whatever it came to, its end is told; but not to who stopped it.
+    importing.end(juniper.business.pk, begun(juniper, people(2)).pk, Import.State.FAILED, "It went wrong.")
+    told = Notification.objects.latest("created_at")
+    assert (told.title, told.words) == ("“people.csv” was not imported to its end", "It went wrong.")
+    assert told.alarming
+    importing.end(juniper.business.pk, begun(juniper, people(2)).pk, Import.State.STOPPED)
+    assert Notification.objects.count() == 2
 
 
 def test_stopping_keeps_what_was_done(juniper: House, nora: Browser) -> None:
