@@ -7,7 +7,7 @@ was last changed, how often it moved. `rests_on` says so to whoever reads the re
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -157,9 +157,6 @@ def _lines(rule: Rule, business: Business, occasion: Occasion) -> Iterator[Line]
 
 
 # ---- What happened
-
-
-Finder = Callable[[Business, datetime, datetime], QuerySet[Any]]
 
 
 def _occasions(

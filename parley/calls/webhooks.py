@@ -60,7 +60,6 @@ OWN_PHONE = {
     "failed": "The carrier could not reach your phone. Check your number under Settings.",
 }
 TAKEN_ALREADY = Say("Somebody else has taken this call. Goodbye.")
-OVER = Say("This call has ended. Goodbye.")
 
 
 def from_carrier(view: Callable[..., scripts.Steps]) -> Callable[..., HttpResponse]:
