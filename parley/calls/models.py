@@ -243,4 +243,5 @@ class Recording(BusinessOwned):
             models.Index("business", F("at").desc(), F("id").desc(), name="recordings_listed"),
             models.Index("business", "call", name="recordings_of_call"),
             models.Index("delete_at", name="recordings_to_delete", condition=Q(state="kept")),
+            models.Index("at", name="recordings_to_fetch", condition=Q(state="waiting")),
         ]

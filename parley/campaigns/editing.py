@@ -86,6 +86,8 @@ def _edit(request: MemberRequest, campaign: Campaign | None) -> HttpResponse:
         form.version = changed.campaign.changed_at.isoformat()
         return _page(request, form, changed.campaign, changed=changed.campaign, status=409)
     foretelling.ask(saved, form.page)
+    if scheduled:
+        foretelling.keep(saved)
     address = reverse("campaign_edit", args=[saved.pk])
     if "send" in request.POST:
         return redirect(f"{address}?send")
@@ -173,6 +175,7 @@ def campaign_send(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         if request.method == "POST" and not why_not:
             if at_of(request.POST.get("version", "")) == campaign.changed_at:
                 control.schedule(campaign, request.member, campaign.send_at)
+                foretelling.keep(campaign)
                 return _sent(request, campaign)
             problem = f"{_who(campaign)} changed this meanwhile. This is how it is now."
     answer = foretelling.ask(campaign, form.page)
