@@ -16,12 +16,19 @@ from parley.businesses.models import Plan
 from parley.businesses.plans import make_first_plans
 from parley.quota.models import Pack
 from parley.quota.packs import make_first_packs
+from tests import template
 from tests.people import House, make_house
 from tests.world import World
 
 # Two cores that run two workers and a browser: a slow example is not a wrong one.
 settings.register_profile("parley", deadline=None)
 settings.load_profile("parley")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """This process's database is a copy of the one that has been migrated."""
+    connection.settings_dict["TEST"] |= {"TEMPLATE": template.ready(), "MIGRATE": False}
 
 
 # What a migration makes out of the code alone, and no test changes.
