@@ -107,6 +107,11 @@ class Campaign(BusinessOwned):
                 name="campaigns_going",
                 condition=Q(status__in=["scheduled", "preparing", "sending"]),
             ),
+            # What the clock looks for besides: texts left over of those that were halted lately, and who talks now.
+            models.Index(
+                "changed_at", name="campaigns_halted", condition=Q(status__in=["paused", "stopped"])
+            ),
+            models.Index("started_at", name="campaigns_begun", condition=Q(started_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
