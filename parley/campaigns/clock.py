@@ -334,9 +334,7 @@ class Block:
         return {phone for (phone,) in planned.rows(TEXTED_LATELY, given)}
 
     def _send(self) -> Any:
-        """What became of each text; None if the business has too few texts left, or there is no number any more, and the
-        campaign is paused.
-        """
+        """What became of each text; None if there are too few texts left, or no number, and the campaign is paused."""
         while self.texts:
             left = ledger.balance(self.business).left
             costs = accumulate(cost for *_, cost in self.texts.values())
