@@ -114,6 +114,12 @@ REFUSED_FILES: list[tuple[str, bytes, str]] = [
         HEAD + b'"Ana,' + ANA * 2_000,
         "In line 2 a cell has more than 32,767 characters.",
     ),
+    (
+        "nobody for long",
+        HEAD + b"\n" * 32_767 + ANA,
+        "The first person in this file stands in line 32,769.",
+    ),
+    ("nobody for long, and no header", b"\n" * 40_000 + ANA, "The first person in this file stands in line"),
     ("too many", HEAD + b"a,5,\n" * 200_001, "This file has more than 200,000 rows."),
 ]
 
