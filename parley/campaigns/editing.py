@@ -58,6 +58,8 @@ def campaign_edit(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     """A draft, or one that waits for its time. POST saves it; with `send`, it goes on to the last look."""
     campaign = _campaign(request, id)
     if not campaign.editable:
+        if request.method == "POST":
+            messages.error(request, NotEditable(campaign).words, extra_tags="alert")
         return redirect("campaign", campaign.pk)
     return _edit(request, campaign)
 
