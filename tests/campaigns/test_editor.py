@@ -211,6 +211,14 @@ def test_it_is_sent_after_a_last_look(juniper: House, nora: Browser) -> None:
     assert (response.status_code, response["Location"]) == (302, f"/campaigns/{one.pk}")
     one.refresh_from_db()
     assert (one.status, one.started_by) == ("scheduled", juniper.owner)
+    # Pressed twice, or looked at before the clock has: it is on its way, and nobody is told that its time has passed.
+    for again in (
+        nora.post(f"/campaigns/{one.pk}/send", {"version": one.changed_at.isoformat()}),
+        nora.get(edit(one)),
+    ):
+        assert (again.status_code, again["Location"]) == (302, f"/campaigns/{one.pk}")
+    page = text_of(nora.get(f"/campaigns/{one.pk}"))
+    assert "It begins in a moment. Back to draft" in page
     # With a time, it waits, and can be changed in place or taken back; once it has begun, not any more.
     zone = juniper.business.zone
     at_nine = (timezone.now() + timedelta(days=20)).astimezone(zone).replace(hour=9, minute=0)
@@ -257,6 +265,17 @@ def test_it_is_sent_after_a_last_look(juniper: House, nora: Browser) -> None:
     later.refresh_from_db()
     assert later.status == "draft"
     assert control.why_not_begin(juniper.business) in text_of(nora.get(edit(later)))
+
+
+def test_a_day_that_no_calendar_has_is_said_where_it_is(juniper: House, nora: Browser) -> None:
+    one = draft(juniper)
+    for day in ("9999-12-31", "0001-01-01", "2040-01-01"):
+        typed = posted(one, begins="at", date=day, time="23:30")
+        response = nora.post(edit(one), typed)
+        assert (response.status_code, "Choose a day within a year." in text_of(response)) == (422, True), day
+        assert nora.post("/campaigns/foretelling", typed).status_code == 200
+    one.refresh_from_db()
+    assert one.send_at is None
 
 
 def test_two_who_edit_at_once_lose_nothing(juniper: House, nora: Browser) -> None:

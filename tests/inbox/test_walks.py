@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
@@ -291,6 +292,18 @@ def test_back_and_forth_in_the_history(visit: Visit, juniper: House) -> None:
     page.go_back()
     expect(page.get_by_text("Pick a conversation")).to_be_visible()
 
+    # A session that has ended leads to the door and back to what was tapped; what was written is kept.
+    page.go_forward()
+    expect(page.locator("#thread-title")).to_have_text("Maya Okafor")
+    page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+    page.locator("#composer textarea").fill("Written before")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".toast").get_by_role("link", name="Sign in")).to_be_visible()
+    expect(page.locator("#pending")).to_contain_text("Written before")
+    page.locator(f"#row-{two.conversation_id}").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert page.url.endswith(f"?next=/inbox/{two.conversation_id}")
+
 
 def test_the_reader_is_not_moved(visit: Visit, juniper: House) -> None:
     maya = juniper.client()
@@ -415,6 +428,8 @@ def test_the_bell_opens_its_panel_and_reads(visit: Visit, juniper: House) -> Non
 def test_anybody_can_use_it(visit: Visit, juniper: House, size: str, theme: str) -> None:
     page = visit("/inbox", juniper.owner.user, size=size, theme=theme)
     expect(page.get_by_text("Everyone has an answer")).to_be_visible()
+    if size == "desk":
+        expect(page.locator("#thread").get_by_role("link", name="Send Message")).to_be_visible()
     assert_accessible(page)
     maya = juniper.client(
         "Maya" * 14, "O" * 60, email=f"{'long' * 12}@example.com", good_to_know="Mild toner."
