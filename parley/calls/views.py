@@ -64,9 +64,7 @@ def calls(request: MemberRequest) -> HttpResponse:
     }
     if form:
         # A text from nobody in particular is from the business: its name is there once.
-        context["chips"] = [
-            each for each in OF_NOTHING.values() if not each.name.startswith("staff.")
-        ]
+        context["chips"] = [each for each in OF_NOTHING.values() if not each.name.startswith("staff.")]
         context["segments"] = segments.count(segments.plain(form["text_back"].value() or ""))
         context["answering"] = Answerer.objects.filter(business=business).exclude(member__phone="").count()
         context["transcribing"] = speech.is_on()
