@@ -84,16 +84,6 @@ def start(member: Member, client: Client, client_key: uuid.UUID) -> Call:
         return first
     if problem := why_not(member, client):
         raise problem
-    busy = business.calls.filter(
-        member=member,
-        direction=Message.Direction.OUT,
-        state__in=(State.CALLING, State.RINGING),
-        started_at__gt=timezone.now() - RINGS_ALREADY,
-    )
-    if busy.exists():
-        raise CannotCall(
-            "Your phone is ringing for another call already. Take that one, or let it end first."
-        )
     try:
         return _begin(member, client, client_key)
     except IntegrityError:
@@ -105,6 +95,21 @@ def start(member: Member, client: Client, client_key: uuid.UUID) -> Call:
 @transaction.atomic
 def _begin(member: Member, client: Client, client_key: uuid.UUID) -> Call:
     business = member.business
+    # Held, so that of two pages which ask at once the second finds the first one's call.
+    Member.objects.select_for_update(no_key=True).get(business=business, pk=member.pk)
+    if first := business.calls.filter(client_key=client_key).first():
+        return first
+    now = timezone.now()
+    busy = business.calls.filter(
+        member=member,
+        direction=Message.Direction.OUT,
+        state__in=(State.CALLING, State.RINGING),
+        started_at__gt=now - RINGS_ALREADY,
+    )
+    if busy.exists():
+        raise CannotCall(
+            "Your phone is ringing for another call already. Take that one, or let it end first."
+        )
     number = own_number(business)
     assert number is not None
     call = outcomes.begin(

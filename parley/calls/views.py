@@ -223,7 +223,8 @@ def _change(member: Member, asked: Any) -> None:
         member.save(update_fields=["phone"])
     elif act == "turn":
         if "on" in asked and at is None:
-            Answerer.objects.create(business=business, member=member, place=len(own) + 1)
+            # Behind the last: the places of those who were taken off stay empty.
+            Answerer.objects.create(business=business, member=member, place=own[-1].place + 1 if own else 1)
         elif "on" not in asked and at is not None:
             own[at].delete()
     elif act in ("up", "down") and at is not None:

@@ -30,6 +30,8 @@ from parley.clients.models import Client, Handset
 from parley.messaging import columns, routing
 from parley.messaging.models import Message
 from parley.messaging.patience import patience
+from parley.messaging.routing import NO_MARKETING_NUMBER as NO_NUMBER
+from parley.messaging.routing import NoNumber
 from parley.messaging.sending import ROOM_TO_ARRIVE, Automatic, place_of
 from parley.messaging.sending_many import Became, send_many
 from parley.pulse.hands import Hands
@@ -55,8 +57,9 @@ TALKING = 10.0
 LEFT_OVER = 86_400.0
 # The second half of our advisory locks is the campaign's; the first is counting's.
 LOCK = counting.LOCK + 1
+# The same, of a business whose campaigns spare each other's people.
+RESTS = LOCK + 1
 
-NO_NUMBER = "There is no marketing number to send from. Whoever runs Parley must add one."
 FAILED = "Something went wrong in Parley. Whoever runs Parley finds more in its log."
 
 
@@ -91,6 +94,9 @@ GOING = """
       AND EXISTS (SELECT 1 FROM campaigns_recipient r JOIN messaging_outbox o ON o.message_id = r.message_id
                   WHERE r.campaign_id = campaigns_campaign.id AND r.state = 'queued')
 """
+# Blocks of one business wait for each other, as they do at its balance: who had another campaign's text a moment ago is
+# seen only once that is committed.
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(%s, hashtext(%s::text))"
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s::text))"
 
 
@@ -182,6 +188,9 @@ def _braked(campaign: Campaign, seen: brake.Seen) -> bool:
 
 def _allowed(campaign: Campaign, known: int) -> int:
     """For how many more a text may be written just now, if of so many it is known whether they got it."""
+    if campaign.phase == Phase.WATCHING and campaign.queued < campaign.first_few:
+        # A pause has taken some of them back.
+        _enter(campaign, Phase.CANARY)
     if campaign.phase == Phase.CANARY:
         if campaign.queued < campaign.first_few:
             return campaign.first_few - campaign.queued
@@ -231,6 +240,8 @@ class Block:
 
     def write(self) -> bool:
         """Write their texts. False if nobody's turn had come."""
+        with connection.cursor() as cursor:
+            cursor.execute(ONE_AT_A_TIME, [RESTS, self.campaign.business_id])
         now = timezone.now()
         recipients = self._next(now)
         if not recipients:
@@ -305,7 +316,7 @@ class Block:
         return {phone for (phone,) in planned.rows(TEXTED_LATELY, given)}
 
     def _send(self) -> Any:
-        """What became of each text; None if the business has too few texts left, and the campaign is paused."""
+        """What became of each text; None if there are too few texts left, or no number, and the campaign is paused."""
         while self.texts:
             left = ledger.balance(self.business).left
             costs = accumulate(cost for *_, cost in self.texts.values())
@@ -321,6 +332,10 @@ class Block:
             except ledger.NoTexts:
                 # Somebody else of the business has paid with them meanwhile: so it is looked anew.
                 continue
+            except NoNumber:
+                # It was there when the room was asked.
+                control.pause(self.campaign, NO_NUMBER, braked=True)
+                return None
         return {}
 
     def _why_unsent(self, became: Mapping[uuid.UUID, Became]) -> dict[str, str]:

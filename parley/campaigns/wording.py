@@ -33,7 +33,8 @@ WAYS_OUT = {
     "es": "Baja: responda STOP o {page}",
 }
 
-_LINK = re.compile(r"https?://[^\s{}<>\"“”]+")
+# What is followed by a detail is not the whole address: it is another one for each, and stays as it is written.
+_LINK = re.compile(r"https?://[^\s{}<>\"“”]++(?!\{)")
 _AFTER_A_LINK = ".,;:!?)'’"
 
 
@@ -73,13 +74,22 @@ class Words:
         text = wording.fill(source, values)
         if not text:
             raise wording.Unfit("There would be nothing to read: every detail in these words is empty.")
-        # The longest first, for one may be the beginning of another.
-        for link in sorted(self.links, key=lambda each: -len(each.url)):
-            text = text.replace(link.url, tokens.short_link(recipient, link.place))
+        if self.links:
+            text = _LINK.sub(lambda found: self._shortened(found[0], recipient), text)
         if self.business.name.casefold() not in text.casefold():
             text = f"{self.business.name}: {text}"
         way_out = WAYS_OUT[language].format(page=tokens.own_page(recipient))
         return plain(f"{text}\n{way_out}")
+
+    def _shortened(self, written: str, recipient: int) -> str:
+        """An address as it is sent: the short one in place of a link of the campaign's, and any other whole."""
+        url = written.rstrip(_AFTER_A_LINK)
+        place = self._places.get(url)
+        return written if place is None else tokens.short_link(recipient, place) + written[len(url) :]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {link.url: link.place for link in self.links}
 
     @cached_property
     def _business(self) -> Values:

@@ -102,6 +102,7 @@ def _choose(business: Business, kind: Message.Kind, phone: str, *, hold: bool) -
 
 
 TEXTING_OFF = "Texting is switched off in the texting app."
+NO_MARKETING_NUMBER = "There is no marketing number to send from. Whoever runs Parley must add one."
 
 
 def _why_not_direct(business: Business, registered: bool) -> str:
@@ -274,5 +275,5 @@ def _shared(business: Business, kind: Message.Kind, phone: str, *, hold: bool) -
             "No shared number is free for this client while your own waits for approval. Send an email instead."
         )
     if kind == Message.Kind.MARKETING:
-        raise NoNumber("There is no marketing number to send from. Whoever runs Parley must add one.")
+        raise NoNumber(NO_MARKETING_NUMBER)
     raise NoNumber("There is no system number to send from. Whoever runs Parley must add one.")

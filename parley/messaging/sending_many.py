@@ -65,7 +65,8 @@ def send_many(
     """Write and queue all of these, each as `send_automatic` would. Returns what became of each, by its key.
 
     In the caller's transaction if there is one, which then holds the balance until it ends: so do this late.
-    `all_paid`: rather none of them than only those that the texts suffice for; raises ledger.NoTexts then.
+    `all_paid`: rather none of them than only those that the texts suffice for; raises ledger.NoTexts then, and
+    routing.NoNumber where there is no number for any of them.
     `pool`: the marketing numbers, if the caller has just asked for them.
     """
     became = _sent_before(business, [text.key for text in texts])
@@ -190,13 +191,15 @@ def _write_together(
 ) -> set[uuid.UUID]:
     """One statement for all of these. Returns the keys of those that were written.
 
-    None, if too few texts are left (with `all_paid` it raises ledger.NoTexts) or one is there already; and not those
-    for which no number was to be held.
+    None, if too few texts are left (with `all_paid` it raises ledger.NoTexts, and routing.NoNumber if there is none) or
+    one is there already; and not those for which no number was to be held.
     """
     try:
         with transaction.atomic():
             if kind == Message.Kind.MARKETING:
                 held = routing.hold_offers(business, [one.text.client.phone for one in fit.values()], pool)
+                if all_paid and not held:
+                    raise routing.NoNumber(routing.NO_MARKETING_NUMBER)
                 for one in fit.values():
                     one.number = held.get(one.text.client.phone)
                 fit = {key: one for key, one in fit.items() if one.number}
