@@ -241,15 +241,8 @@ def hold_offers(business: Business, phones: Sequence[str]) -> dict[str, PhoneNum
         }
         cursor.execute(HOLD_MANY, hold)
         held = {phone for (phone,) in cursor.fetchall()}
-    # One that went since the pool was asked gets nobody.
-    there = PhoneNumber.objects.filter(
-        duty=POOL_OF[Message.Kind.MARKETING],
-        paused="",
-        approved_at__isnull=False,
-        releasing_at=None,
-        released_at=None,
-    ).in_bulk(set(chosen.values()))
-    return {phone: there[number] for phone, number in chosen.items() if phone in held and number in there}
+    numbers = PhoneNumber.objects.in_bulk(set(chosen.values()))
+    return {phone: numbers[number] for phone, number in chosen.items() if phone in held}
 
 
 def _shared(business: Business, kind: Message.Kind, phone: str, *, hold: bool) -> PhoneNumber:

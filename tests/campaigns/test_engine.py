@@ -10,7 +10,7 @@ from parley.campaigns import clock, control
 from parley.campaigns.models import Campaign, Recipient
 from parley.clients import consent
 from parley.clients.models import Consent, Handset
-from parley.messaging import revoking, routing
+from parley.messaging import revoking
 from parley.messaging.models import Message, Outbox
 from parley.numbers.models import PhoneNumber
 from parley.quota import ledger
@@ -208,10 +208,9 @@ def test_a_number_that_goes_while_a_block_is_written_leaves_nobody_out(
     people(juniper, 3)
     one = begin(campaign(), juniper)
     # As it is when the numbers were asked a moment before.
-    pool = routing.marketing_pool()
     PhoneNumber.objects.filter(pk=marketing.pk).update(approved_at=None)
     with transaction.atomic():
-        assert not clock.Block(one, 10, pool).write()
+        assert not clock.Block(one, 10).write()
     one.refresh_from_db()
     assert (one.status, one.braked, one.reason) == ("paused", True, clock.NO_NUMBER)
     assert states(one) == {"waiting": 3}
