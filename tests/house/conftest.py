@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -92,8 +93,8 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@contextmanager
+def a_folder() -> Iterator[Path]:
     """An empty folder that every account can reach: PostgreSQL runs as another when the tests run as root."""
     made = Path(tempfile.mkdtemp(prefix="parley-test-", dir="/tmp"))
     made.chmod(0o755)
@@ -102,7 +103,14 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def start(folder: Path) -> Iterator[Callable[..., Run]]:
+def folder() -> Iterator[Path]:
+    """One of these for a test."""
+    with a_folder() as made:
+        yield made
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Callable[..., Run]]:
     """Start a command in an empty folder, without the variables of the tests themselves."""
     runs: list[Run] = []
 
@@ -116,6 +124,13 @@ def start(folder: Path) -> Iterator[Callable[..., Run]]:
     yield run
     for one in runs:
         one.clean_up()
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Callable[..., Run]]:
+    """Start commands that end with the test."""
+    with running(folder) as run:
+        yield run
 
 
 @pytest.fixture

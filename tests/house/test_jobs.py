@@ -3,7 +3,6 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,16 +12,17 @@ from procrastinate import App, JobContext, PsycopgConnector
 
 from parley.config.embedded_postgres import EmbeddedPostgres
 from parley.config.jobs import WorkerConnector, add_housekeeping
-from tests.house.conftest import Run
+from tests.house.conftest import Run, a_folder, running
 from tests.waiting import until
 from tests.world import database_url
 
 
-@pytest.fixture
-def server(folder: Path, start: Callable[..., Run]) -> Iterator[EmbeddedPostgres]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedPostgres]:
     """A migrated server that a test may stop."""
-    with EmbeddedPostgres(folder / "postgres", fast=True) as made:
-        assert start(sys.executable, "-m", "parley", "migrate", DATABASE_URL=made.url).ends(60) == 0
+    with a_folder() as folder, EmbeddedPostgres(folder / "postgres", fast=True) as made:
+        with running(folder) as start:
+            assert start(sys.executable, "-m", "parley", "migrate", DATABASE_URL=made.url).ends(180) == 0
         yield made
 
 
