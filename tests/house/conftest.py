@@ -109,8 +109,8 @@ def folder() -> Iterator[Path]:
         yield made
 
 
-@contextmanager
-def running(folder: Path) -> Iterator[Callable[..., Run]]:
+@pytest.fixture
+def start(folder: Path) -> Iterator[Callable[..., Run]]:
     """Start a command in an empty folder, without the variables of the tests themselves."""
     runs: list[Run] = []
 
@@ -124,13 +124,6 @@ def running(folder: Path) -> Iterator[Callable[..., Run]]:
     yield run
     for one in runs:
         one.clean_up()
-
-
-@pytest.fixture
-def start(folder: Path) -> Iterator[Callable[..., Run]]:
-    """Start commands that end with the test."""
-    with running(folder) as run:
-        yield run
 
 
 @pytest.fixture
