@@ -55,12 +55,19 @@ class Became:
 
 @transaction.atomic
 def send_many(
-    business: Business, kind: Message.Kind, texts: Sequence[Automatic], *, all_paid: bool = False
+    business: Business,
+    kind: Message.Kind,
+    texts: Sequence[Automatic],
+    *,
+    all_paid: bool = False,
+    pool: Sequence[routing.Pooled] = (),
 ) -> Mapping[uuid.UUID, Became]:
     """Write and queue all of these, each as `send_automatic` would. Returns what became of each, by its key.
 
     In the caller's transaction if there is one, which then holds the balance until it ends: so do this late.
-    `all_paid`: rather none of them than only those that the texts suffice for; raises ledger.NoTexts then.
+    `all_paid`: rather none of them than only those that the texts suffice for; raises ledger.NoTexts then, and
+    routing.NoNumber where there is no number for any of them.
+    `pool`: the marketing numbers, if the caller has just asked for them.
     """
     became = _sent_before(business, [text.key for text in texts])
     fresh = {text.key: text for text in texts if text.key not in became}
@@ -69,7 +76,7 @@ def send_many(
     for key, text in fresh.items():
         if key not in together:
             became[key] = _one(business, kind, text)
-    written = _write_together(business, kind, together, all_paid=all_paid) if together else set()
+    written = _write_together(business, kind, together, pool, all_paid=all_paid) if together else set()
     for key, one in together.items():
         became[key] = Became(one.id, True) if key in written else _one(business, kind, fresh[key])
     return became
@@ -175,17 +182,24 @@ def _left_before(business: Business, texts: Sequence[Automatic]) -> set[tuple[uu
 
 
 def _write_together(
-    business: Business, kind: Message.Kind, fit: dict[uuid.UUID, Fit], *, all_paid: bool
+    business: Business,
+    kind: Message.Kind,
+    fit: dict[uuid.UUID, Fit],
+    pool: Sequence[routing.Pooled],
+    *,
+    all_paid: bool,
 ) -> set[uuid.UUID]:
     """One statement for all of these. Returns the keys of those that were written.
 
-    None, if too few texts are left (with `all_paid` it raises ledger.NoTexts) or one is there already; and not those
-    for which no number was to be held.
+    None, if too few texts are left (with `all_paid` it raises ledger.NoTexts, and routing.NoNumber if there is none) or
+    one is there already; and not those for which no number was to be held.
     """
     try:
         with transaction.atomic():
             if kind == Message.Kind.MARKETING:
-                held = routing.hold_offers(business, [one.text.client.phone for one in fit.values()])
+                held = routing.hold_offers(business, [one.text.client.phone for one in fit.values()], pool)
+                if all_paid and not held:
+                    raise routing.NoNumber(routing.NO_MARKETING_NUMBER)
                 for one in fit.values():
                     one.number = held.get(one.text.client.phone)
                 fit = {key: one for key, one in fit.items() if one.number}

@@ -11,6 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
 from parley import sandbox
+from parley.businesses.models import Business
 from parley.clients.models import Client
 from parley.live.nudges import nudge
 from parley.messaging.media_types import sniff
@@ -376,15 +377,22 @@ def test_tabs_share_one_line(visit: Visit, juniper: House) -> None:
 
 
 def test_on_a_phone_one_pane_at_a_time(visit: Visit, juniper: House) -> None:
-    message = juniper.text(juniper.client(), "Hello")
+    Business.objects.filter(pk=juniper.business.pk).update(mode=Business.Mode.CALLS)
+    message = juniper.text(juniper.client("Alexandra", "Montgomery-Li"), "Hello")
     page = connected(visit("/inbox", juniper.owner.user, size="phone"))
     assert Conversation.objects.get().unread == 1
     page.locator(".conversation").click()
     expect(bubble(page, "Hello")).to_be_visible()
     expect(page.locator(".tabbar")).to_be_hidden()
     expect(page.locator("#thread-title")).to_have_attribute("aria-level", "1")
+    expect(page.get_by_role("link", name="Call Alexandra")).to_be_visible()
+    assert page.locator("#thread-title").evaluate("title => title.scrollWidth <= title.clientWidth")
     until(lambda: Conversation.objects.get().unread == 0)
-    page.get_by_role("button", name="Client details").click()
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitemradio", name="Jules Martin").click()
+    until(lambda: Conversation.objects.get().assignee == juniper.staff)
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Client details").click()
     expect(page.locator("#client-summary")).to_be_visible()
     page.get_by_role("button", name="Back to conversation").click()
     expect(page.locator("#composer")).to_be_visible()
@@ -451,7 +459,9 @@ def test_anybody_can_use_it(visit: Visit, juniper: House, size: str, theme: str)
         page.keyboard.press("Escape")
         expect(page.locator(".assignee")).to_be_focused()
     else:
-        page.get_by_role("button", name="Client details").click()
+        page.get_by_role("button", name="More").click()
+        assert_accessible(page)
+        page.get_by_role("menuitem", name="Client details").click()
         assert_accessible(page)
     for address in (
         f"/inbox/{stop.conversation_id}",
