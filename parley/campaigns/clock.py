@@ -173,7 +173,7 @@ def _go_on(campaign: Campaign, of: int) -> bool:
     most = min(most, BLOCK, max(1, room // of) if room else 0)
     if not most:
         return False
-    block = Block(campaign, most, pool)
+    block = Block(campaign, most)
     return block.write() or _ended(campaign)
 
 
@@ -233,7 +233,6 @@ class Block:
 
     campaign: Campaign
     most: int
-    pool: Sequence[routing.Pooled]
     skipped: dict[int, str] = field(default_factory=dict)
     later: dict[int, datetime] = field(default_factory=dict)
     texts: dict[uuid.UUID, tuple[Recipient, Automatic, int]] = field(default_factory=dict)
@@ -328,7 +327,7 @@ class Block:
             self.texts = dict(list(self.texts.items())[:fits])
             texts = [text for _, text, _ in self.texts.values()]
             try:
-                return send_many(self.business, Message.Kind.MARKETING, texts, all_paid=True, pool=self.pool)
+                return send_many(self.business, Message.Kind.MARKETING, texts, all_paid=True)
             except ledger.NoTexts:
                 # Somebody else of the business has paid with them meanwhile: so it is looked anew.
                 continue

@@ -195,21 +195,19 @@ class Pooled:
 
 
 def marketing_pool() -> list[Pooled]:
-    """The numbers that offers may leave from now. It reads all that waits at them: once for whoever wants to know."""
+    """The numbers that offers may leave from now."""
     with connection.cursor() as cursor:
         cursor.execute(POOL, {"duty": POOL_OF[Message.Kind.MARKETING]})
         return [Pooled(*row) for row in cursor.fetchall()]
 
 
-def hold_offers(
-    business: Business, phones: Sequence[str], pool: Sequence[Pooled] = ()
-) -> dict[str, PhoneNumber]:
+def hold_offers(business: Business, phones: Sequence[str]) -> dict[str, PhoneNumber]:
     """`choose` for marketing to many: the number for each, held in the caller's transaction. Some may get none.
 
     Each keeps the number it knows this business by. Whoever knows none gets the one that has least to do for its pace,
-    so that a campaign goes as fast as all of them together. `pool`: as it was just now, if the caller knows.
+    so that a campaign goes as fast as all of them together.
     """
-    pool = pool or marketing_pool()
+    pool = marketing_pool()
     if not pool:
         return {}
     with connection.cursor() as cursor:

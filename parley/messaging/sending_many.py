@@ -60,14 +60,12 @@ def send_many(
     texts: Sequence[Automatic],
     *,
     all_paid: bool = False,
-    pool: Sequence[routing.Pooled] = (),
 ) -> Mapping[uuid.UUID, Became]:
     """Write and queue all of these, each as `send_automatic` would. Returns what became of each, by its key.
 
     In the caller's transaction if there is one, which then holds the balance until it ends: so do this late.
     `all_paid`: rather none of them than only those that the texts suffice for; raises ledger.NoTexts then, and
     routing.NoNumber where there is no number for any of them.
-    `pool`: the marketing numbers, if the caller has just asked for them.
     """
     became = _sent_before(business, [text.key for text in texts])
     fresh = {text.key: text for text in texts if text.key not in became}
@@ -76,7 +74,7 @@ def send_many(
     for key, text in fresh.items():
         if key not in together:
             became[key] = _one(business, kind, text)
-    written = _write_together(business, kind, together, pool, all_paid=all_paid) if together else set()
+    written = _write_together(business, kind, together, all_paid=all_paid) if together else set()
     for key, one in together.items():
         became[key] = Became(one.id, True) if key in written else _one(business, kind, fresh[key])
     return became
@@ -185,7 +183,6 @@ def _write_together(
     business: Business,
     kind: Message.Kind,
     fit: dict[uuid.UUID, Fit],
-    pool: Sequence[routing.Pooled],
     *,
     all_paid: bool,
 ) -> set[uuid.UUID]:
@@ -197,7 +194,7 @@ def _write_together(
     try:
         with transaction.atomic():
             if kind == Message.Kind.MARKETING:
-                held = routing.hold_offers(business, [one.text.client.phone for one in fit.values()], pool)
+                held = routing.hold_offers(business, [one.text.client.phone for one in fit.values()])
                 if all_paid and not held:
                     raise routing.NoNumber(routing.NO_MARKETING_NUMBER)
                 for one in fit.values():
