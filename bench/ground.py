@@ -33,9 +33,7 @@ def ground(
     from parley.config.embedded_postgres import EmbeddedPostgres
 
     with (
-        contextlib.nullcontext(str(folder))
-        if folder
-        else tempfile.TemporaryDirectory(prefix="parley-bench-") as there,
+        contextlib.nullcontext(str(folder)) if folder else _temporary() as there,
         EmbeddedPostgres(Path(there) / "postgres", fast=not durable, settings=server) as postgres,
     ):
         os.environ |= {
@@ -57,6 +55,14 @@ def ground(
             yield Path(there)
         finally:
             connections.close_all()
+
+
+@contextlib.contextmanager
+def _temporary() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as there:
+        # For root, PostgreSQL runs as another user: what that one cannot reach is put elsewhere, and would stay there.
+        Path(there).chmod(0o711)
+        yield there
 
 
 def a_house(texts: int) -> Any:

@@ -20,6 +20,7 @@ it. One JSON line; exit code 1 unless all counts are 0.
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import sys
 import threading
@@ -269,6 +270,9 @@ def judge(
 
     late = [row for row in truth if after(row)]
     under_way = sum(was_under_way(row) for row in late)
+    for row in late:
+        if not was_under_way(row):
+            _told_late(row, began.get(row["sid"]), obeyed[row["to"]], deaths)
     lost = misshown = 0
     for one in recipients:
         _, why = expected.get(one.phone, (0, "no_number"))
@@ -318,6 +322,16 @@ def judge(
         "under_way": under_way,
         "canceled": sum(one.code == "opted_out" and one.phone in obeyed for one in recipients),
     }
+
+
+def _told_late(row: Any, started: datetime | None, obeyed: float, deaths: Sequence[float]) -> None:
+    """What a text that was let in has behind it, in seconds after the opt-out, for whoever looks for the reason."""
+    said = {
+        "accepted": round(row["accepted_at"] - obeyed, 3),
+        "began": started and round(started.timestamp() - obeyed, 3),
+        "deaths": [round(died - obeyed, 3) for died in deaths if abs(died - row["accepted_at"]) < 5],
+    }
+    print("let in", json.dumps(said), file=sys.stderr)
 
 
 def main() -> None:

@@ -636,7 +636,7 @@ GUARDS: Sequence[Guard] = [
     Guard(
         "campaigns: the brake",
         CLOCK,
-        "    if _braked(campaign):\n",
+        "    if _braked(campaign, seen):\n",
         "    if False:\n",
         "tests/campaigns/test_engine.py::test_too_many_failures_stop_it",
     ),

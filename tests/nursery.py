@@ -1,7 +1,8 @@
 """Parley's processes for tests, forked from one that has loaded Parley already: to load it takes a second of a core.
 
-A child is what `parley texts`, `parley jobs` or `parley sandbox` is, with the same environment, output in a file of its
-own, and a session of its own. The commands themselves are started by the tests of `house`, and by many others.
+A child is what `parley web`, `parley texts`, `parley jobs` or `parley sandbox` is, with the same environment, output in
+a file of its own, and a session of its own. The commands themselves are started by the tests of `house`, and by many
+others.
 
     python -m tests.nursery    [name, log] as JSON on each line of stdin -> the pid on stdout; ends at EOF
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
@@ -19,7 +21,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-KINDS = {"texts", "jobs", "sandbox"}
+# What `parley web` serves: loaded only where it is asked for.
+SHELL = "parley.config.asgi"
+KINDS = {"web", "texts", "jobs", "sandbox"}
 
 
 class Child:
@@ -96,11 +100,11 @@ def main() -> None:
     from parley.cli import _django
 
     with _django():
-        from parley.config import jobs
+        from parley.config import jobs, web
         from parley.messaging import loops
         from parley.sandbox import server
 
-        runs = {"texts": loops.run, "jobs": jobs.run, "sandbox": server.main}
+        runs = {"web": web.run, "texts": loops.run, "jobs": jobs.run, "sandbox": server.main}
         # So that what all share stays shared.
         gc.collect()
         gc.freeze()
@@ -108,6 +112,9 @@ def main() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         for line in sys.stdin:
             name, log = json.loads(line)
+            if name == "web" and SHELL not in sys.modules:
+                importlib.import_module(SHELL)
+                gc.freeze()
             pid = os.fork()
             if pid == 0:
                 _be(runs[name], log)

@@ -9,14 +9,17 @@ two trees do not meet. Its data stays between runs: the next start takes a tenth
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from parley.config.embedded_postgres import EmbeddedPostgres
+from tests import template
 
 TREE = Path(__file__).resolve().parent.parent
 SERVER = pytest.StashKey[EmbeddedPostgres]()
+TEMPLATE = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -30,7 +33,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     os.environ["DATABASE_URL"] = server.url
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Migrate a database once for all workers, while they collect their tests."""
+    if getattr(config.option, "dist", "no") != "no" and "PYTEST_XDIST_WORKER" not in os.environ:
+        config.stash[TEMPLATE] = template.begin()
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the server if this run started it."""
+    if made := config.stash.get(TEMPLATE, None):
+        made.wait()
     if server := config.stash.get(SERVER, None):
         server.stop()

@@ -26,6 +26,7 @@ from parley.alerts.rules import Rules
 from parley.appointments import booking
 from parley.appointments.models import Appointment
 from parley.businesses.models import Business
+from parley.clients.languages import language_of
 from parley.clients.models import Client
 from parley.leads.models import Lead
 from parley.messaging import columns
@@ -229,7 +230,7 @@ class Batch:
             self.ended[due.pk] = State.DROPPED, _no_way(rule, client)
             return None
         try:
-            language = client.language or self.business.language or "en"
+            language = language_of(self.business, client)
             values = placeholders.values(self.business, client, subject, language, at=now)
             composed = wording.compose(rule, values, language)
         except wording.Unfit as unfit:

@@ -56,6 +56,10 @@ EVERYBODY = (
     Placeholder("staff.full_name", "Team member"),
     Placeholder("staff.first_name", "Team member’s first name"),
 )
+# Words that are about no one thing have no team member to name: only the business stands behind them.
+OF_NOTHING = {
+    each.name: each for each in EVERYBODY if each.name not in ("staff.full_name", "staff.first_name")
+}
 _OF: dict[About, tuple[Placeholder, ...]] = {
     "appointment": (
         Placeholder("appointment.service_name", "Service", chip=True),

@@ -7,7 +7,7 @@ was last changed, how often it moved. `rests_on` says so to whoever reads the re
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from parley.alerts.rules import Rules
 from parley.appointments.models import Appointment, Service
 from parley.businesses import opening
 from parley.businesses.models import Business
-from parley.clients.languages import Language
+from parley.clients.languages import language_of
 from parley.clients.models import Client
 from parley.messaging import sending
 from parley.payments.models import Estimate, PaymentRequest
@@ -140,7 +140,7 @@ def _lines(rule: Rule, business: Business, occasion: Occasion) -> Iterator[Line]
     if occasion.missed:
         yield Line(client, at, channels[0] if channels else "sms", why_not=occasion.missed)
         return
-    language = client.language or business.language or Language.EN.value
+    language = language_of(business, client)
     try:
         said = wording.compose(rule, values(business, client, occasion.subject, language, at=at), language)
     except wording.Unfit as unfit:
@@ -157,9 +157,6 @@ def _lines(rule: Rule, business: Business, occasion: Occasion) -> Iterator[Line]
 
 
 # ---- What happened
-
-
-Finder = Callable[[Business, datetime, datetime], QuerySet[Any]]
 
 
 def _occasions(

@@ -19,8 +19,6 @@ from parley.clients.models import Client
 from parley.live.nudges import nudge
 
 Status = Appointment.Status
-# What can be edited without the client being told.
-QUIET = ("title", "service", "member", "with_name", "location", "note")
 
 
 @transaction.atomic

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
+from urllib.parse import urlsplit, urlunsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
@@ -45,7 +46,7 @@ def for_members(
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return redirect_to_login(_way_back(request))
         if request.method == "GET" and (wanted := request.GET.get(IN)):
             _enter(request, wanted)
             return redirect(request.path)
@@ -56,6 +57,19 @@ def for_members(
         return view(request, *args, **kwargs)  # type: ignore[arg-type]
 
     return guarded
+
+
+def _way_back(request: HttpRequest) -> str:
+    """Where whoever signs in goes: the page they asked for; after a form, the page that it was on.
+
+    Many a form's own address shows nothing. A script's request keeps its address: it knows what to do with the answer.
+    """
+    if request.method != "POST" or "HX-Request" in request.headers:
+        return request.get_full_path()
+    page = urlsplit(request.headers.get("Referer", ""))
+    if page.netloc != request.get_host():
+        return request.get_full_path()
+    return urlunsplit(("", "", page.path, page.query, ""))
 
 
 def from_outside(path: str, business_id: uuid.UUID) -> str:
@@ -81,7 +95,7 @@ def for_signed_in(
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return redirect_to_login(_way_back(request))
         if member := find_member(request.user, request.session.get(BUSINESS)):
             request.member = member  # type: ignore[attr-defined]
         return view(request, *args, **kwargs)

@@ -10,8 +10,6 @@ import uuid
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, Q, When
-from django.db.models.functions import Greatest
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
@@ -23,9 +21,7 @@ from parley.carriers.base import Doubt, Refused, SendError, quoting
 from parley.carriers.directory import ask_voice
 from parley.carriers.voice import OutgoingCall
 from parley.clients.models import Client
-from parley.live.nudges import nudge
-from parley.messaging.models import Conversation, Message
-from parley.messaging.sending import conversation_with
+from parley.messaging.models import Message
 from parley.numbers.texting import own_number
 from parley.sms.numbers import is_emergency, pretty
 
@@ -88,16 +84,6 @@ def start(member: Member, client: Client, client_key: uuid.UUID) -> Call:
         return first
     if problem := why_not(member, client):
         raise problem
-    busy = business.calls.filter(
-        member=member,
-        direction=Message.Direction.OUT,
-        state__in=(State.CALLING, State.RINGING),
-        started_at__gt=timezone.now() - RINGS_ALREADY,
-    )
-    if busy.exists():
-        raise CannotCall(
-            "Your phone is ringing for another call already. Take that one, or let it end first."
-        )
     try:
         return _begin(member, client, client_key)
     except IntegrityError:
@@ -108,43 +94,34 @@ def start(member: Member, client: Client, client_key: uuid.UUID) -> Call:
 
 @transaction.atomic
 def _begin(member: Member, client: Client, client_key: uuid.UUID) -> Call:
-    business, now = member.business, timezone.now()
+    business = member.business
+    # Held, so that of two pages which ask at once the second finds the first one's call.
+    Member.objects.select_for_update(no_key=True).get(business=business, pk=member.pk)
+    if first := business.calls.filter(client_key=client_key).first():
+        return first
+    now = timezone.now()
+    busy = business.calls.filter(
+        member=member,
+        direction=Message.Direction.OUT,
+        state__in=(State.CALLING, State.RINGING),
+        started_at__gt=now - RINGS_ALREADY,
+    )
+    if busy.exists():
+        raise CannotCall(
+            "Your phone is ringing for another call already. Take that one, or let it end first."
+        )
     number = own_number(business)
     assert number is not None
-    conversation = conversation_with(client)
-    message = Message.objects.create(
-        business=business,
-        conversation=conversation,
-        direction=Message.Direction.OUT,
-        channel=Message.Channel.CALL,
-        state=Message.State.SENT,
-        author=member,
-        body="",
-        number=number,
-        their_address=client.phone,
-        at=now,
-        changed_at=now,
-    )
-    call = Call.objects.create(
-        business=business,
-        message=message,
-        number=number,
-        direction=Message.Direction.OUT,
-        state=State.CALLING,
+    call = outcomes.begin(
+        business,
+        client,
+        number,
+        Message.Direction.OUT,
+        State.CALLING,
         their_number=client.phone,
-        carrier=number.carrier,
         member=member,
         client_key=client_key,
-        started_at=now,
     )
-    Conversation.objects.filter(business=business, pk=conversation.pk).update(
-        last_message_id=Case(
-            When(Q(last_at__lte=now) | Q(last_message=None), then=message.pk), default=F("last_message_id")
-        ),
-        last_at=Greatest("last_at", now),
-    )
-    outcomes.show(call)
-    nudge(business.pk, [conversation.pk])
     app.configure_task(PLACE, allow_unknown=False).defer(call_id=str(call.pk), business_id=str(business.pk))
     return call
 

@@ -10,8 +10,6 @@ import uuid
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, Q, When
-from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from parley.businesses.models import Business
@@ -19,10 +17,9 @@ from parley.calls import outcomes, scripts, words
 from parley.calls.answering import at_hand, rules_of, takes_calls
 from parley.calls.models import Call, CallRules, Ring
 from parley.carriers.voice import CallSaid, Say, Voice
+from parley.clients.languages import language_of
 from parley.clients.models import Client
-from parley.live.nudges import nudge
-from parley.messaging.models import Conversation, Message, Route
-from parley.messaging.sending import conversation_with
+from parley.messaging.models import Message, Route
 from parley.numbers.models import PhoneNumber
 
 
@@ -39,7 +36,7 @@ def answer(carrier: str, voice: Voice, said: CallSaid) -> scripts.Steps:
     call_id = _known(business, carrier, said)
     if call_id is None:
         try:
-            call_id = _begin(business, number, carrier, said)
+            call_id = _begin(business, number, said)
         except IntegrityError:
             # The same request, twice at once: the other one has written it.
             call_id = _known(business, carrier, said)
@@ -76,7 +73,7 @@ def _known(business: Business, carrier: str, said: CallSaid) -> uuid.UUID | None
 
 
 @transaction.atomic
-def _begin(business: Business, number: PhoneNumber, carrier: str, said: CallSaid) -> uuid.UUID:
+def _begin(business: Business, number: PhoneNumber, said: CallSaid) -> uuid.UUID:
     if said.caller:
         # Of a client as of a number there is one; whoever is unknown gets a card that has only the number.
         client, _ = business.clients.get_or_create(business=business, phone=said.caller)
@@ -84,58 +81,29 @@ def _begin(business: Business, number: PhoneNumber, carrier: str, said: CallSaid
         client = unknown_caller(business)
     rules, now = rules_of(business), timezone.now()
     taken = takes_calls(business, rules)
-    members = [row.member_id for row in at_hand(business, now)] if taken else []
-    conversation = conversation_with(client)
-    message = Message.objects.create(
-        business=business,
-        conversation=conversation,
-        direction=Message.Direction.IN,
-        channel=Message.Channel.CALL,
-        state=Message.State.RECEIVED,
-        body="",
-        number=number,
-        their_address=said.caller,
-        why={
-            "call": {
-                "taken": taken,
-                "turn": rules.ring == CallRules.Ring.TURN,
-                "members": [str(id) for id in members],
-            }
-        },
-        at=now,
-        changed_at=now,
-    )
-    call = Call.objects.create(
-        business=business,
-        message=message,
-        number=number,
-        direction=Message.Direction.IN,
-        state=Call.State.RINGING if taken else Call.State.ENDED,
+    members = [str(row.member_id) for row in at_hand(business, now)] if taken else []
+    turn = rules.ring == CallRules.Ring.TURN
+    call = outcomes.begin(
+        business,
+        client,
+        number,
+        Message.Direction.IN,
+        Call.State.RINGING if taken else Call.State.ENDED,
+        why={"call": {"taken": taken, "turn": turn, "members": members}},
         their_number=said.caller,
-        carrier=carrier,
         carrier_id=said.carrier_id,
-        started_at=now,
-        ended_at=None if taken else now,
         reason="" if taken else words.HOW_TO_REACH,
     )
-    Conversation.objects.filter(business=business, pk=conversation.pk).update(
-        last_message_id=Case(
-            When(Q(last_at__lte=now) | Q(last_message=None), then=message.pk), default=F("last_message_id")
-        ),
-        last_at=Greatest("last_at", now),
-    )
-    outcomes.show(call)
     if taken and not members:
         outcomes.climb(call, Call.State.MISSED)
-    _rings(call, call.message.why["call"]["members"][: 1 if rules.ring == CallRules.Ring.TURN else None])
-    nudge(business.pk, [conversation.pk])
+    _rings(call, members[: 1 if turn else None])
     return call.pk
 
 
 def _script(call: Call, voice: Voice) -> scripts.Steps:
     """What the caller meets first."""
     plan: dict[str, Any] = call.message.why.get("call", {})
-    language = words.language_of(call.business, call.message.conversation.client)
+    language = language_of(call.business, call.message.conversation.client)
     rules = rules_of(call.business)
     if not plan.get("taken"):
         return scripts.hang_up(words.how_to_reach(call.business, language))
@@ -173,6 +141,6 @@ def _elsewhere(number: PhoneNumber | None, caller: str) -> Say:
     )
     if route is None:
         return Say(words.NOBODY["en"])
-    language = words.language_of(route.business)
+    language = language_of(route.business)
     reads = route.holds == Route.Holds.CONVERSATION
     return words.how_to_reach(route.business, language, same_number=reads)

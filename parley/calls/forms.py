@@ -10,6 +10,7 @@ from parley.businesses.forms import OpeningHours
 from parley.businesses.models import Business, Member
 from parley.calls import speech, texting_back, words
 from parley.calls.models import Answerer, CallRules
+from parley.clients.languages import language_of
 from parley.numbers.models import PhoneNumber
 from parley.sms.numbers import BadNumber, is_emergency, parse
 
@@ -36,7 +37,7 @@ class RulesForm(forms.ModelForm):
 
     def __init__(self, business: Business, rules: CallRules, data: Any = None) -> None:
         super().__init__(data, instance=rules)
-        language = words.language_of(business)
+        language = language_of(business)
         self.usual_voicemail = words.voicemail(business, "", language).words
         self.usual_text = words.TEXT_BACK[language]
         self._whole("ring_seconds", "seconds", LEAST_SECONDS, MOST_SECONDS)

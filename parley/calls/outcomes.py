@@ -10,19 +10,24 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import F, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from parley.businesses.models import Business
 from parley.calls import texting_back, words
 from parley.calls.models import Call, Recording, Ring
+from parley.clients.models import Client
 from parley.live.nudges import nudge
 from parley.messaging.models import Conversation, Message
 from parley.messaging.patience import patience
+from parley.messaging.sending import conversation_with
 from parley.messaging.tasks import write_if_unread
 from parley.notifications.models import Notification
 from parley.notifications.push import push_news
+from parley.numbers.models import PhoneNumber
 
 State = Call.State
 CLIMB: dict[str, tuple[str, ...]] = {
@@ -42,6 +47,58 @@ RINGS_CLIMB = (
     Ring.State.DECLINED,
     Ring.State.TAKEN,
 )
+
+
+def begin(
+    business: Business,
+    client: Client,
+    number: PhoneNumber,
+    direction: Message.Direction,
+    state: Call.State,
+    *,
+    why: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Call:
+    """Write a call down, and its line in the conversation, which comes to the top; in the caller's transaction.
+
+    `fields` are the call's own. Raises IntegrityError where the call is written already (its key, the carrier's id).
+    """
+    now = timezone.now()
+    conversation = conversation_with(client)
+    out = direction == Message.Direction.OUT
+    message = Message.objects.create(
+        business=business,
+        conversation=conversation,
+        direction=direction,
+        channel=Message.Channel.CALL,
+        state=Message.State.SENT if out else Message.State.RECEIVED,
+        author=fields.get("member"),
+        body="",
+        number=number,
+        their_address=fields["their_number"],
+        why=why or {},
+        at=now,
+        changed_at=now,
+    )
+    call = Call.objects.create(
+        business=business,
+        message=message,
+        number=number,
+        direction=direction,
+        state=state,
+        carrier=number.carrier,
+        started_at=now,
+        ended_at=now if state in Call.ENDS else None,
+        **fields,
+    )
+    Conversation.objects.filter(business=business, pk=conversation.pk).update(
+        last_message_id=Case(
+            When(Q(last_at__lte=now) | Q(last_message=None), then=message.pk), default=F("last_message_id")
+        ),
+        last_at=Greatest("last_at", now),
+    )
+    show(call)
+    return call
 
 
 def held(call_id: uuid.UUID) -> Call:

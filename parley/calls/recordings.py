@@ -22,12 +22,13 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from parley.businesses.models import Business
-from parley.calls import outcomes, speech, words
+from parley.calls import outcomes, speech
 from parley.calls.answering import rules_of
 from parley.calls.models import Call, Recording
 from parley.carriers.base import SendError, Unavailable, Unfetchable
 from parley.carriers.directory import ask_voice
 from parley.carriers.voice import RecordingSaid, TranscriptSaid, Voice
+from parley.clients.languages import language_of
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +72,7 @@ def told(call: Call, said: RecordingSaid, voice: Voice) -> None:
     rules = rules_of(call.business)
     writes = rules.transcribes and speech.is_on()
     if speech.by_carrier():
-        writes = (
-            writes and words.language_of(call.business, call.message.conversation.client) in voice.writes_down
-        )
+        writes = writes and language_of(call.business, call.message.conversation.client) in voice.writes_down
     recording, new = Recording.objects.get_or_create(
         business=call.business,
         carrier_id=said.carrier_id,
@@ -236,7 +235,7 @@ def write_down(recording_id: uuid.UUID, business_id: uuid.UUID, *, last: bool) -
     if recording is None or recording.content is None or provider is None:
         return True
     call = recording.call
-    language = words.language_of(recording.business, call.message.conversation.client)
+    language = language_of(recording.business, call.message.conversation.client)
     try:
         said = provider.transcribe(bytes(recording.content), language)
     except speech.NotWrittenDown:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from parley.calls import speech, words
 from parley.calls.models import Call, CallRules, Ring
 from parley.carriers.voice import AskKey, Connect, HangUp, Phone, Record, Say, Step, Voice
+from parley.clients.languages import language_of
 from parley.messaging.models import Message
 
 # How long (seconds) whoever picks up may take to press the key.
@@ -52,12 +53,12 @@ def ringing(call: Call, rings: Sequence[Ring], rules: CallRules, *, greets: bool
     if not (greets and rules.greeting):
         return [connect]
     # A business's own words are in its own language.
-    return [Say(rules.greeting, words.language_of(call.business)), connect]
+    return [Say(rules.greeting, language_of(call.business)), connect]
 
 
 def voicemail(call: Call, rules: CallRules, voice: Voice) -> Steps:
     """The greeting, the beep, and what is said into it."""
-    language = words.language_of(call.business, call.message.conversation.client)
+    language = language_of(call.business, call.message.conversation.client)
     writes = rules.transcribes and speech.by_carrier() and language in voice.writes_down
     return [
         words.voicemail(call.business, rules.voicemail_words, language),

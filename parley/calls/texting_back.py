@@ -10,10 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from parley.alerts import wording
-from parley.alerts.placeholders import EVERYBODY, Placeholder, values
+from parley.alerts.placeholders import OF_NOTHING, values
 from parley.calls import words
 from parley.calls.answering import rules_of, takes_calls
 from parley.calls.models import Call
+from parley.clients.languages import language_of
 from parley.messaging import sending
 from parley.messaging.models import Conversation, Message
 from parley.sms.segments import plain
@@ -24,14 +25,10 @@ TEXT_BACK = "text_back"
 # They may be leaving a voicemail, or try again at once.
 AFTER = timedelta(seconds=60)
 
-NAMES: dict[str, Placeholder] = {
-    each.name: each for each in EVERYBODY if not each.name.startswith("staff.") or "contact" in each.name
-}
-
 
 def problems(source: str) -> list[str]:
     """What keeps a business's own words from being saved, in words; empty if nothing does."""
-    return wording.wrong(source, NAMES, wording.LONGEST) if source.strip() else []
+    return wording.wrong(source, OF_NOTHING, wording.LONGEST) if source.strip() else []
 
 
 def plan(call: Call) -> None:
@@ -84,7 +81,7 @@ def text_back(call_id: uuid.UUID, business_id: uuid.UUID) -> None:
     client = call.message.conversation.client
     if not client.phone:
         return
-    language = words.language_of(call.business, client)
+    language = language_of(call.business, client)
     key = uuid.uuid5(call.pk, "text back")
     try:
         body = plain(

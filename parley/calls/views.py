@@ -17,10 +17,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
+from parley.alerts.placeholders import OF_NOTHING
 from parley.businesses.access import MemberRequest, for_managers, for_members
 from parley.businesses.models import Business, Member
 from parley.businesses.opening import spoken
-from parley.calls import calling, listing, recordings, speech, texting_back, words
+from parley.calls import calling, listing, recordings, speech, words
 from parley.calls.answering import MOST_PHONES, install, remove, rules_of, takes_calls
 from parley.calls.forms import AnswerHours, KeepForm, RulesForm, phone_of
 from parley.calls.models import Answerer, Call, Recording
@@ -62,7 +63,7 @@ def calls(request: MemberRequest) -> HttpResponse:
         "page": _page(listing.calls, request),
     }
     if form:
-        context["chips"] = texting_back.NAMES.values()
+        context["chips"] = OF_NOTHING.values()
         context["segments"] = segments.count(form["text_back"].value() or "")
         context["answering"] = Answerer.objects.filter(business=business).exclude(member__phone="").count()
         context["transcribing"] = speech.is_on()
@@ -222,7 +223,8 @@ def _change(member: Member, asked: Any) -> None:
         member.save(update_fields=["phone"])
     elif act == "turn":
         if "on" in asked and at is None:
-            Answerer.objects.create(business=business, member=member, place=len(own) + 1)
+            # Behind the last: the places of those who were taken off stay empty.
+            Answerer.objects.create(business=business, member=member, place=own[-1].place + 1 if own else 1)
         elif "on" not in asked and at is not None:
             own[at].delete()
     elif act in ("up", "down") and at is not None:

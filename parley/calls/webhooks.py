@@ -23,6 +23,7 @@ from parley.calls.models import Call, Ring
 from parley.carriers.directory import voices
 from parley.carriers.form import pairs
 from parley.carriers.voice import ENDED, CallSaid, CallStatus, Say, Voice
+from parley.clients.languages import language_of
 from parley.messaging.models import Message
 from parley.pulse import tallies
 
@@ -59,7 +60,6 @@ OWN_PHONE = {
     "failed": "The carrier could not reach your phone. Check your number under Settings.",
 }
 TAKEN_ALREADY = Say("Somebody else has taken this call. Goodbye.")
-OVER = Say("This call has ended. Goodbye.")
 
 
 def from_carrier(view: Callable[..., scripts.Steps]) -> Callable[..., HttpResponse]:
@@ -180,7 +180,7 @@ def about_call(carrier: str, voice: Voice, form: Form, id: uuid.UUID, what: str)
                     recordings.told(call, recording, voice)
                 if what == "recording":
                     return []
-                language = words.language_of(call.business, call.message.conversation.client)
+                language = language_of(call.business, call.message.conversation.client)
                 return scripts.hang_up(Say(words.THANKS[language], language))
             case "transcript" if inbound:
                 if transcript := voice.read_transcript(form):

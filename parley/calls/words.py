@@ -9,6 +9,7 @@ from __future__ import annotations
 from parley.businesses.models import Business
 from parley.calls.models import Call, Recording
 from parley.carriers.voice import Say
+from parley.clients.languages import language_of
 from parley.clients.models import Client
 from parley.messaging.models import Message
 
@@ -55,12 +56,6 @@ NOT_ANSWERED = {
     "no-answer": "{name} did not answer.",
     "failed": "{name} could not be reached.",
 }
-
-
-def language_of(business: Business, client: Client | None = None) -> str:
-    """The language in which this caller is spoken to."""
-    wanted = (client.language if client else "") or business.language
-    return wanted if wanted in VOICEMAIL else "en"
 
 
 def how_to_reach(business: Business, language: str, *, same_number: bool = True) -> Say:

@@ -27,9 +27,11 @@ from parley.campaigns import brake, control, counting, preparing, wording
 from parley.campaigns.counting import Tally
 from parley.campaigns.models import Campaign, Recipient
 from parley.clients.models import Client, Handset
-from parley.messaging import columns
+from parley.messaging import columns, routing
 from parley.messaging.models import Message
 from parley.messaging.patience import patience
+from parley.messaging.routing import NO_MARKETING_NUMBER as NO_NUMBER
+from parley.messaging.routing import NoNumber
 from parley.messaging.sending import ROOM_TO_ARRIVE, Automatic, place_of
 from parley.messaging.sending_many import Became, send_many
 from parley.pulse.hands import Hands
@@ -55,8 +57,9 @@ TALKING = 10.0
 LEFT_OVER = 86_400.0
 # The second half of our advisory locks is the campaign's; the first is counting's.
 LOCK = counting.LOCK + 1
+# The same, of a business whose campaigns spare each other's people.
+RESTS = LOCK + 1
 
-NO_NUMBER = "There is no marketing number to send from. Whoever runs Parley must add one."
 FAILED = "Something went wrong in Parley. Whoever runs Parley finds more in its log."
 
 
@@ -91,6 +94,9 @@ GOING = """
       AND EXISTS (SELECT 1 FROM campaigns_recipient r JOIN messaging_outbox o ON o.message_id = r.message_id
                   WHERE r.campaign_id = campaigns_campaign.id AND r.state = 'queued')
 """
+# Blocks of one business wait for each other, as they do at its balance: who had another campaign's text a moment ago is
+# seen only once that is committed.
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(%s, hashtext(%s::text))"
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s::text))"
 
 
@@ -153,15 +159,17 @@ def _go_on(campaign: Campaign, of: int) -> bool:
     if why := control.why_not_begin(business):
         control.pause(campaign, why, braked=True)
         return False
-    if _braked(campaign):
+    seen = brake.seen(campaign)
+    if _braked(campaign, seen):
         return False
-    most = _allowed(campaign)
+    most = _allowed(campaign, seen.known)
     if most == 0:
         return False
-    room = room_of_numbers()
-    if room is None:
+    pool = routing.marketing_pool()
+    if not pool:
         control.pause(campaign, NO_NUMBER, braked=True)
         return False
+    room = sum(map(_room, pool))
     most = min(most, BLOCK, max(1, room // of) if room else 0)
     if not most:
         return False
@@ -172,21 +180,22 @@ def _go_on(campaign: Campaign, of: int) -> bool:
 # ---- How much may be written
 
 
-def _braked(campaign: Campaign) -> bool:
-    now = brake.seen(campaign).since(campaign.braked_from)
-    if why := brake.why_brake(now):
+def _braked(campaign: Campaign, seen: brake.Seen) -> bool:
+    if why := brake.why_brake(seen.since(campaign.braked_from)):
         control.pause(campaign, why, braked=True)
     return bool(why)
 
 
-def _allowed(campaign: Campaign) -> int:
-    """For how many more a text may be written just now."""
+def _allowed(campaign: Campaign, known: int) -> int:
+    """For how many more a text may be written just now, if of so many it is known whether they got it."""
+    if campaign.phase == Phase.WATCHING and campaign.queued < campaign.first_few:
+        # A pause has taken some of them back.
+        _enter(campaign, Phase.CANARY)
     if campaign.phase == Phase.CANARY:
         if campaign.queued < campaign.first_few:
             return campaign.first_few - campaign.queued
         _enter(campaign, Phase.WATCHING)
     if campaign.phase == Phase.WATCHING:
-        known = brake.seen(campaign).known
         assert campaign.phase_at
         waited = (timezone.now() - campaign.phase_at).total_seconds()
         if known * 100 < campaign.queued * HEARD and waited < WATCHED * patience().scale:
@@ -200,30 +209,11 @@ def _enter(campaign: Campaign, phase: Campaign.Phase) -> None:
     campaign.save(update_fields=["phase", "phase_at"])
 
 
-# Marketing that waits its turn, in segments, as a paced number counts.
-ROOM = """
-    SELECT n.pace, coalesce(waits.segments, 0), coalesce(waits.texts, 0)
-    FROM numbers_phonenumber n LEFT JOIN LATERAL (
-        SELECT sum(m.segments) AS segments, count(*) AS texts
-        FROM messaging_outbox o JOIN messaging_message m ON m.id = o.message_id
-        WHERE o.number_id = n.id AND o.priority = 2 AND NOT o.waits
-    ) waits ON true
-    WHERE n.duty = 'marketing' AND n.paused = '' AND n.releasing_at IS NULL AND n.released_at IS NULL
-      AND n.approved_at IS NOT NULL
-"""
-
-
-def room_of_numbers() -> int | None:
-    """How many texts the marketing numbers can take just now; None if there is none to send from."""
-    with connection.cursor() as cursor:
-        cursor.execute(ROOM)
-        numbers = cursor.fetchall()
-    if not numbers:
-        return None
-    return sum(
-        max(0, AHEAD_UNPACED - texts) if not pace else max(0, int(pace * AHEAD - segments))
-        for pace, segments, texts in numbers
-    )
+def _room(number: routing.Pooled) -> int:
+    """How many texts this number can take just now."""
+    if not number.pace:
+        return max(0, AHEAD_UNPACED - number.texts)
+    return max(0, int(number.pace * AHEAD - number.segments))
 
 
 def _ended(campaign: Campaign) -> bool:
@@ -249,6 +239,8 @@ class Block:
 
     def write(self) -> bool:
         """Write their texts. False if nobody's turn had come."""
+        with connection.cursor() as cursor:
+            cursor.execute(ONE_AT_A_TIME, [RESTS, self.campaign.business_id])
         now = timezone.now()
         recipients = self._next(now)
         if not recipients:
@@ -323,7 +315,7 @@ class Block:
         return {phone for (phone,) in planned.rows(TEXTED_LATELY, given)}
 
     def _send(self) -> Any:
-        """What became of each text; None if the business has too few texts left, and the campaign is paused."""
+        """What became of each text; None if there are too few texts left, or no number, and the campaign is paused."""
         while self.texts:
             left = ledger.balance(self.business).left
             costs = accumulate(cost for *_, cost in self.texts.values())
@@ -339,6 +331,10 @@ class Block:
             except ledger.NoTexts:
                 # Somebody else of the business has paid with them meanwhile: so it is looked anew.
                 continue
+            except NoNumber:
+                # It was there when the room was asked.
+                control.pause(self.campaign, NO_NUMBER, braked=True)
+                return None
         return {}
 
     def _why_unsent(self, became: Mapping[uuid.UUID, Became]) -> dict[str, str]:

@@ -80,16 +80,15 @@ def pause(campaign: Campaign, why: str = "", *, braked: bool = False) -> None:
 def resume(campaign: Campaign) -> None:
     """Let a paused campaign go on, with everybody who has had nothing yet. Raises CannotChange.
 
-    Whoever lets a braked one go on has seen why: the brake counts anew from here, and the first few are done.
+    Whoever lets a braked one go on has seen why: the brake counts anew from here. If it was the brake that spoke, the
+    first few are done; a pause for want of texts or of a number says nothing of how they arrive.
     """
-    now = timezone.now()
     changes: dict[str, Any] = {"status": Status.SENDING, "reason": "", "braked": False}
     if campaign.braked:
-        changes |= {
-            "braked_from": brake.seen(campaign).kept,
-            "phase": Campaign.Phase.REST,
-            "phase_at": now,
-        }
+        seen = brake.seen(campaign)
+        changes["braked_from"] = seen.kept
+        if brake.why_brake(seen.since(campaign.braked_from)):
+            changes |= {"phase": Campaign.Phase.REST, "phase_at": timezone.now()}
     _move(campaign, (Status.PAUSED,), **changes)
 
 

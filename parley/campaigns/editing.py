@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from parley.alerts import wording as liquid
 from parley.alerts.examples import somebody
+from parley.alerts.placeholders import OF_NOTHING
 from parley.alerts.wording import Unfit
 from parley.businesses.access import MemberRequest, for_managers
 from parley.businesses.models import Business, Member
@@ -57,6 +58,8 @@ def campaign_edit(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     """A draft, or one that waits for its time. POST saves it; with `send`, it goes on to the last look."""
     campaign = _campaign(request, id)
     if not campaign.editable:
+        if request.method == "POST":
+            messages.error(request, NotEditable(campaign).words, extra_tags="alert")
         return redirect("campaign", campaign.pk)
     return _edit(request, campaign)
 
@@ -85,6 +88,8 @@ def _edit(request: MemberRequest, campaign: Campaign | None) -> HttpResponse:
         form.version = changed.campaign.changed_at.isoformat()
         return _page(request, form, changed.campaign, changed=changed.campaign, status=409)
     foretelling.ask(saved, form.page)
+    if scheduled:
+        foretelling.keep(saved)
     address = reverse("campaign_edit", args=[saved.pk])
     if "send" in request.POST:
         return redirect(f"{address}?send")
@@ -172,6 +177,7 @@ def campaign_send(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         if request.method == "POST" and not why_not:
             if at_of(request.POST.get("version", "")) == campaign.changed_at:
                 control.schedule(campaign, request.member, campaign.send_at)
+                foretelling.keep(campaign)
                 return _sent(request, campaign)
             problem = f"{_who(campaign)} changed this meanwhile. This is how it is now."
     answer = foretelling.ask(campaign, form.page)
@@ -374,8 +380,8 @@ def _page(
         "campaign": campaign,
         "previews": _previews(shown),
         "picking": picking or Picking(business),
-        "chips": [wording.NAMES[name] for name in CHIPS],
-        "labels": {each.name: each.label for each in wording.NAMES.values()},
+        "chips": [OF_NOTHING[name] for name in CHIPS],
+        "labels": {each.name: each.label for each in OF_NOTHING.values()},
         "hours": HOURS,
         "zone_name": zone_name(business.time_zone),
         "changed": changed,

@@ -186,7 +186,7 @@ def of_each(campaigns: Iterable[Campaign]) -> dict[object, Figures]:
 
 
 # Who waits for their morning, when the first of them may be texted, the pace of the numbers that are in use (as
-# `clock.ROOM` has it: segments a second, 0 for no limit), and how many it is known of since `since`.
+# `routing.POOL` has it: segments a second, 0 for no limit), and how many it is known of since `since`.
 _GOING = """
     SELECT (SELECT count(*) FROM (
                 SELECT FROM campaigns_recipient

@@ -142,6 +142,15 @@ def known(campaign: Campaign) -> Foretold | None:
     return _read(row) if row else None
 
 
+def keep(campaign: Campaign) -> None:
+    """Let a campaign that waits for its time say to about how many it goes, as far as that is known."""
+    told = known(campaign)
+    waiting = Campaign.objects.filter(
+        business=campaign.business, pk=campaign.pk, status=Campaign.Status.SCHEDULED
+    )
+    waiting.update(fit=told.fit if told else 0)
+
+
 def _asked(campaign: Campaign) -> dict[str, Any]:
     """All that it depends on."""
     two = bool(campaign.share_b and campaign.wording_b)
@@ -153,7 +162,7 @@ def _asked(campaign: Campaign) -> dict[str, Any]:
         "audience": campaign.audience,
         "rest_days": campaign.rest_days,
         "canary": campaign.canary,
-        "at": campaign.send_at.isoformat() if campaign.send_at else "",
+        "at": campaign.send_at.astimezone(UTC).isoformat() if campaign.send_at else "",
     }
 
 
@@ -205,6 +214,10 @@ def tell(business: Business, id: uuid.UUID) -> None:
     with transaction.atomic():
         told = foretell(campaign)
         Foretelling.objects.filter(pk=row.pk).update(told=asdict(told), told_at=timezone.now())
+        saved = business.campaigns.filter(pk=campaign.pk, status=Campaign.Status.SCHEDULED).first()
+        # Not of what is typed and not saved.
+        if saved and _asked(saved) == asked:
+            keep(saved)
         nudge(business.pk, [])
 
 

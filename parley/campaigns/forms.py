@@ -26,6 +26,8 @@ from parley.sms.segments import line_breaks
 
 MOST_PICKED = 500
 MOST_DAYS = 3650
+# A draft's time may have passed, but not before anybody could have written it.
+LONGEST_AGO = timedelta(days=MOST_DAYS)
 SHARES = (10, 20, 30, 40, 50)
 # So many of a business's clients are asked for tags to offer.
 TAGS_OF = 500
@@ -194,15 +196,18 @@ class CampaignForm(forms.Form):
             self.add_error("date", "Choose a date.")
         if at is None and "time" not in self.errors:
             self.add_error("time", "Choose a time.")
-        moment = self._moment(day, at)
         if day is None or at is None:
             return
+        today = timezone.now().astimezone(self.business.zone).date()
+        # Asked of the day first: the ends of the calendar have no moment.
+        if day - today > MOST_AHEAD or today - day > LONGEST_AGO:
+            self.add_error("date", "Choose a day within a year.")
+            return
+        moment = self._moment(day, at)
         if moment is None:
             self.add_error("time", "The clocks skip this time on that day. Choose another.")
         elif self.whole and moment <= timezone.now():
             self.add_error("time", "This time has passed. Choose a later one.")
-        elif moment > timezone.now() + MOST_AHEAD:
-            self.add_error("date", "Choose a day within a year.")
 
     def _moment(self, day: dt.date | None, at: dt.time | None) -> datetime | None:
         """The first moment at which the business's clocks show it; None if they never do."""

@@ -13,7 +13,7 @@ from parley.businesses.models import Business, Member
 from parley.campaigns import figures
 from parley.campaigns.figures import Figures
 from parley.campaigns.models import Campaign
-from parley.ui.templatetags.ui import clock, in_sentence
+from parley.ui.templatetags.ui import clock, in_sentence, weekday
 
 PAGE = 30
 # What a refresh may ask for at once, when somebody has scrolled far down.
@@ -57,7 +57,7 @@ class Row:
         if campaign.status == Status.DRAFT:
             return f"Edited{self._by} {_edited(campaign.changed_at, self.reader.business)}"
         if campaign.status == Status.SCHEDULED:
-            return "Waits for its time"
+            return self._starts
         if campaign.status == Status.PREPARING:
             return "Working out who gets it"
         if campaign.status != Status.SENT:
@@ -68,6 +68,15 @@ class Row:
         elif figures.n["opted_out"]:
             said.append(f"{figures.n['opted_out']:,} opted out")
         return ", ".join(said)
+
+    @property
+    def _starts(self) -> str:
+        """Starts Fri, Nov 27 at 9:00 AM, to about 480."""
+        at, zone = self.campaign.send_at, self.reader.business.zone
+        if at is None or at <= timezone.now():
+            return "About to start"
+        about = f", to about {self.campaign.fit:,}" if self.campaign.fit else ""
+        return f"Starts {weekday(at, zone)} at {clock(at, zone)}{about}"
 
     @property
     def _by(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from parley.businesses.models import Business, Member
 from parley.businesses.tenancy import BusinessOwned, TenantKey, tenant_target
@@ -106,6 +107,11 @@ class Campaign(BusinessOwned):
                 name="campaigns_going",
                 condition=Q(status__in=["scheduled", "preparing", "sending"]),
             ),
+            # What the clock looks for besides: texts left over of those that were halted lately, and who talks now.
+            models.Index(
+                fields=["changed_at"], name="campaigns_halted", condition=Q(status__in=["paused", "stopped"])
+            ),
+            models.Index("started_at", name="campaigns_begun", condition=Q(started_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -119,7 +125,16 @@ class Campaign(BusinessOwned):
     @property
     def editable(self) -> bool:
         """May its words and its audience still be changed?"""
-        return self.status in (self.Status.DRAFT, self.Status.SCHEDULED)
+        return self.status == self.Status.DRAFT or (self.status == self.Status.SCHEDULED and not self.due)
+
+    @property
+    def due(self) -> bool:
+        """Has its time come, and the clock not looked yet?"""
+        return (
+            self.status == self.Status.SCHEDULED
+            and self.send_at is not None
+            and self.send_at <= timezone.now()
+        )
 
 
 class Foretelling(BusinessOwned):

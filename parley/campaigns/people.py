@@ -15,7 +15,7 @@ from parley.campaigns.audience import WHY_NOT
 from parley.campaigns.figures import Figures
 from parley.campaigns.models import Campaign, Recipient
 from parley.messaging.models import Message
-from parley.ui.templatetags.ui import clock, when
+from parley.ui.templatetags.ui import clock, in_sentence
 
 PAGE = 50
 
@@ -87,7 +87,7 @@ class Person:
 
     @property
     def did(self) -> list[str]:
-        """Opened a link 10:12, Replied 10:14."""
+        """Opened a link 10:12, replied yesterday: one sentence after the reason or of its own."""
         recipient = self.recipient
         found = (
             ("Opened a link", recipient.clicked_at),
@@ -95,7 +95,8 @@ class Person:
             ("Texted you", recipient.talked_at),
             ("Opted out", recipient.opted_out_at),
         )
-        return [f"{what} {when(at, self.zone)}" for what, at in found if at]
+        done = [f"{what} {in_sentence(at, self.zone)}" for what, at in found if at]
+        return [*done[:1], *(one[0].lower() + one[1:] for one in done[1:])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,34 +8,31 @@ has its number by now.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.core.ratelimit import consume
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.encoding import iri_to_uri
-from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from parley.businesses.models import Business, User
+from parley.businesses.models import Business
 from parley.campaigns import fetchers, tokens, wording
 from parley.campaigns.models import Change, Click, Link, Recipient
 from parley.campaigns.words import WORDS
 from parley.clients import consent
-from parley.clients.languages import Language, known
+from parley.clients.languages import language_of
 from parley.clients.models import Consent, Handset
+from parley.clients.public import TooMany, a_member_looks, public
 from parley.messaging import revoking
 from parley.numbers import texting
-from parley.payments.words import date_in_words, language_asked
+from parley.payments.words import date_in_words
 from parley.sms.numbers import pretty
 
-View = Callable[..., HttpResponse]
 Category, Says, How = Consent.Category, Consent.Says, Consent.How
 
 # Nothing of anybody else's, and no script.
@@ -50,44 +47,10 @@ POLICY = "; ".join(
         "base-uri 'none'",
     ]
 )
+# And no word of it to where a link leads.
+_public = public(WORDS, {"Referrer-Policy": "no-referrer", "Content-Security-Policy": POLICY})
 # What each button stops.
 STOPS = {"offers": Category.MARKETING, "all": Category.ALL}
-
-
-class TooMany(Exception):
-    """One address was asked too often within a minute."""
-
-
-def _public(view: View) -> View:
-    """For whoever was given the address: nobody's index or cache, and no word of it to where a link leads."""
-
-    @never_cache
-    @functools.wraps(view)
-    def guarded(request: HttpRequest, end: str) -> HttpResponse:
-        try:
-            response = view(request, end)
-        except Http404:
-            response = _instead(request, "missing", 404)
-        except TooMany:
-            response = _instead(request, "many", 429)
-        except (OperationalError, InterfaceError):
-            # The database is away, or a text to them was being handed over for longer than we wait.
-            response = _instead(request, "away", 503)
-            response.headers["Retry-After"] = "5"
-        response.headers["X-Robots-Tag"] = "noindex, nofollow"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Content-Security-Policy"] = POLICY
-        return response
-
-    return guarded
-
-
-def _instead(request: HttpRequest, why: str, status: int) -> HttpResponse:
-    """Plain words in the place of a page."""
-    language = language_asked(request)
-    words = WORDS[language]
-    context = {"language": language, "words": words, "title": words[why], "said": words[f"{why}_words"]}
-    return render(request, "campaigns/client_instead.html", context, status=status)
 
 
 def _named(token: str) -> int:
@@ -113,7 +76,7 @@ def short_link(request: HttpRequest, end: str) -> HttpResponse:
     link = links.annotate(opened=Exists(opened)).first()
     if link is None or not _leads_out(link.url):
         raise Http404
-    if not link.opened and fetchers.by_a_person(request) and not _own(request, link):
+    if not link.opened and fetchers.by_a_person(request) and not a_member_looks(request, link.business_id):
         # One row for each link of each recipient at the most, so there is nothing else to limit.
         opening = Change(
             business_id=link.business_id,
@@ -135,12 +98,6 @@ def _leads_out(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _own(request: HttpRequest, link: Link) -> bool:
-    """Is it a member of the business, who reads what was sent?"""
-    user = request.user
-    return isinstance(user, User) and any(m.business_id == link.business_id for m in user.works_for)
-
-
 # ---- A recipient's own page
 
 
@@ -154,7 +111,7 @@ def own_page(request: HttpRequest, end: str) -> HttpResponse:
     found = Recipient.objects.select_related("business__plan", "client").filter(pk=_named(end)).first()
     if found is None or not found.phone:
         raise Http404
-    language = known(found.client.language) or known(found.business.language) or Language.EN
+    language = language_of(found.business, found.client)
     if request.method == "POST":
         stops = request.POST.get("stop", "")
         if stops not in STOPS:

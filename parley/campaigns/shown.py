@@ -91,6 +91,11 @@ class Shown:
         return self.may_change and self.campaign.going
 
     @property
+    def takes_back(self) -> bool:
+        """Has its time come, and nobody had it yet? Before that it is taken back where it is written."""
+        return self.may_change and self.campaign.due
+
+    @property
     def repeats(self) -> bool:
         """Is it over, so that another like it may be written?"""
         return self.may_change and self.campaign.status in (Status.SENT, Status.STOPPED)
@@ -117,6 +122,8 @@ class Shown:
 
     @property
     def _before(self) -> str:
+        if self.campaign.due:
+            return "It begins in a moment."
         if self.campaign.status == Status.SCHEDULED and self.campaign.send_at:
             return f"It begins {self._at(self.campaign.send_at)}."
         return "A draft: nobody gets it before an owner or admin sends it."

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from parley.alerts import wording
-from parley.alerts.placeholders import EVERYBODY, Placeholder, Values, own_number
+from parley.alerts.placeholders import OF_NOTHING, Values, own_number
 from parley.businesses.models import Business
 from parley.campaigns import tokens
 from parley.campaigns.models import Campaign, Link
+from parley.clients.languages import language_of
 from parley.clients.models import Client
 from parley.sms.segments import plain
 
@@ -32,17 +33,14 @@ WAYS_OUT = {
     "es": "Baja: responda STOP o {page}",
 }
 
-NAMES: dict[str, Placeholder] = {
-    each.name: each for each in EVERYBODY if not each.name.startswith("staff.") or "contact" in each.name
-}
-
-_LINK = re.compile(r"https?://[^\s{}<>\"“”]+")
+# What is followed by a detail is not the whole address: it is another one for each, and stays as it is written.
+_LINK = re.compile(r"https?://[^\s{}<>\"“”]++(?!\{)")
 _AFTER_A_LINK = ".,;:!?)'’"
 
 
 def problems(source: str) -> list[str]:
     """What keeps a member's words from being sent, in words; empty if nothing does."""
-    found = wording.wrong(source, NAMES, LONGEST)
+    found = wording.wrong(source, OF_NOTHING, LONGEST)
     if not found and len(links_in([source])) > MOST_LINKS:
         return [f"There are more than {MOST_LINKS} links in it."]
     return found
@@ -64,7 +62,7 @@ class Words:
 
     def compose(self, client: Client, recipient: int = SOMEBODY, variant: str = "a") -> str:
         """What this client reads. Raises alerts.wording.Unfit."""
-        language = client.language or self.business.language or "en"
+        language = language_of(self.business, client)
         values = self._business | {
             "client": {
                 "first_name": client.first_name,
@@ -76,13 +74,22 @@ class Words:
         text = wording.fill(source, values)
         if not text:
             raise wording.Unfit("There would be nothing to read: every detail in these words is empty.")
-        # The longest first, for one may be the beginning of another.
-        for link in sorted(self.links, key=lambda each: -len(each.url)):
-            text = text.replace(link.url, tokens.short_link(recipient, link.place))
+        if self.links:
+            text = _LINK.sub(lambda found: self._shortened(found[0], recipient), text)
         if self.business.name.casefold() not in text.casefold():
             text = f"{self.business.name}: {text}"
         way_out = WAYS_OUT[language].format(page=tokens.own_page(recipient))
         return plain(f"{text}\n{way_out}")
+
+    def _shortened(self, written: str, recipient: int) -> str:
+        """An address as it is sent: the short one in place of a link of the campaign's, and any other whole."""
+        url = written.rstrip(_AFTER_A_LINK)
+        place = self._places.get(url)
+        return written if place is None else tokens.short_link(recipient, place) + written[len(url) :]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {link.url: link.place for link in self.links}
 
     @cached_property
     def _business(self) -> Values:

@@ -19,6 +19,7 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DataError, IntegrityError, connection, transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from parley.businesses.models import Business, Member
@@ -29,6 +30,7 @@ from parley.clients.cells import Person, Reader, guessed
 from parley.clients.forms import MOST_TAGS
 from parley.clients.models import Client, Consent, Import, ImportPart, ImportRow
 from parley.live.nudges import nudge
+from parley.notifications.models import Notification
 
 PART = 1024 * 1024
 # Rows of one transaction: it holds the locks of so many numbers, against which texts to them wait.
@@ -307,7 +309,36 @@ def end(business_id: uuid.UUID, import_id: uuid.UUID, state: Import.State, troub
         now.state, now.trouble, now.ended_at = state, trouble, timezone.now()
         now.save(update_fields=["state", "trouble", "ended_at"])
         ImportPart.objects.filter(business_id=business_id, of=now).delete()
-        nudge(business_id, [])
+        # Who stopped it knows.
+        if state != State.STOPPED:
+            _tell(now)
+        nudge(business_id, [], news=state != State.STOPPED)
+
+
+def _tell(ended: Import) -> None:
+    """In Parley alone: whoever began it, or everybody if they have left."""
+    failed = ended.state == State.FAILED
+    counted = [
+        f"{number:,} {words}"
+        for number, words in (
+            (ended.added, "added"),
+            (ended.filled, "changed"),
+            (ended.unchanged + ended.same_as, "known already"),
+            (ended.refused, "not imported"),
+        )
+        if number
+    ]
+    Notification.objects.create(
+        business_id=ended.business_id,
+        kind=Notification.Kind.IMPORT,
+        key=f"import {ended.pk}",
+        title=f"“{ended.file_name}” {'was not imported to its end' if failed else 'is imported'}"[:160],
+        words=(f"{', '.join(counted)}." if counted else ended.trouble if failed else "")[:200],
+        address=reverse("import", args=[ended.pk]),
+        member_id=ended.member_id,
+        trouble=failed,
+        created_at=timezone.now(),
+    )
 
 
 class _Batch:

@@ -67,11 +67,18 @@ def import_page(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     found = _own(request, id)
     if found.state != State.DRAFT:
         return _report(request, found)
-    form = ImportForm(found, request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST":
         with transaction.atomic():
-            tasks.begin(form.save())
-        return redirect("import", found.pk)
+            # Held, so that what one page says of a file never changes an import that another has started.
+            found = _own(request, id, held=True)
+            form = ImportForm(found, request.POST)
+            if found.state != State.DRAFT:
+                return redirect("import", found.pk)
+            if form.is_valid():
+                tasks.begin(form.save())
+                return redirect("import", found.pk)
+    else:
+        form = ImportForm(found)
     context = {"place": "clients", "import": found, "form": form}
     return render(request, "clients/import/columns.html", context, status=422 if form.errors else 200)
 
@@ -121,8 +128,9 @@ def import_file(request: MemberRequest, id: uuid.UUID) -> HttpResponseBase:
     return rows_as_csv(f"import-{found.created_at:%Y-%m-%d}{f'-{show}' if show else ''}", HEADINGS, rows)
 
 
-def _own(request: MemberRequest, id: uuid.UUID) -> Import:
-    found: Import = get_object_or_404(request.member.business.imports, pk=id)
+def _own(request: MemberRequest, id: uuid.UUID, *, held: bool = False) -> Import:
+    own = request.member.business.imports.all()
+    found: Import = get_object_or_404(own.select_for_update() if held else own, pk=id)
     found.business = request.member.business
     return found
 

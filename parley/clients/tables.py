@@ -23,6 +23,8 @@ LONGEST_CELL = 32_767
 LONGEST_LINE = 1_000_000
 LONGEST_NAME = 100
 SAMPLED = 5
+# Lines before the first row: as many as `Import.skipped` holds.
+MOST_SKIPPED = 32_767
 HEAD = 64 * 1024
 DELIMITERS = ",;\t|"
 
@@ -101,6 +103,10 @@ def shape(raw: IO[bytes]) -> Shape:
             sample.append(row)
     if total == 0:
         raise Unreadable("There is nobody in this file: it has only the line with the columns’ names.")
+    if skipped > MOST_SKIPPED:
+        raise Unreadable(
+            f"The first person in this file stands in line {skipped + 1:,}. Delete the empty lines above."
+        )
     columns = names(cells if headed else [""] * len(cells))
     shown = [[cell.replace("\0", "")[:200] for cell in row[: len(columns)]] for row in sample]
     return Shape(encoding, delimiter, skipped, columns, shown, total)

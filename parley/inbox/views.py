@@ -316,6 +316,7 @@ def live(request: MemberRequest) -> HttpResponse:
                 Notification.Kind.NUMBER,
                 Notification.Kind.QUOTA,
                 Notification.Kind.PAYMENT,
+                Notification.Kind.IMPORT,
             ),
             created_at__gt=news - NEWS_OVERLAP,
         )

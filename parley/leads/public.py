@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from parley.clients.languages import Language
+from parley.clients.public import instead
 from parley.leads.forms import TRAP, PublicForm, language_of
 from parley.leads.models import LeadForm
 from parley.leads.words import WORDS
@@ -28,14 +29,7 @@ def lead_form(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the form; keep what was sent. Whoever fills in what people do not see is thanked, and nothing is kept."""
     found = LeadForm.objects.select_related("business").filter(slug__iexact=slug, on=True).first()
     if found is None:
-        words = WORDS[Language.EN]
-        context = {
-            "language": "en",
-            "words": words,
-            "title": words["missing"],
-            "said": words["missing_words"],
-        }
-        return render(request, "leads/missing.html", context, status=404)
+        return instead(request, WORDS, "missing", 404)
     language = language_of(found.business, request.GET.get("lang", ""))
     words = WORDS[language]
     form = PublicForm(found, language, words, request.POST if request.method == "POST" else None)

@@ -64,7 +64,10 @@ WHO_IS_MEANT = """
           AND c.phone = w.phone AND c.phone <> ''
     ) b ON true
     LEFT JOIN clients_handset h ON h.business_id = b.id AND h.phone = w.phone
-    LEFT JOIN clients_consent refusal ON refusal.id = h.service_by AND refusal.says = 'refused'
+    -- Whoever stopped offers alone takes that back in the same way.
+    LEFT JOIN clients_consent refusal ON refusal.says = 'refused'
+        AND refusal.id = CASE WHEN h.marketing = 'refused' AND h.service <> 'refused' THEN h.marketing_by
+                              ELSE h.service_by END
     ORDER BY b.id, w.phone
 """
 

@@ -102,6 +102,7 @@ def _choose(business: Business, kind: Message.Kind, phone: str, *, hold: bool) -
 
 
 TEXTING_OFF = "Texting is switched off in the texting app."
+NO_MARKETING_NUMBER = "There is no marketing number to send from. Whoever runs Parley must add one."
 
 
 def _why_not_direct(business: Business, registered: bool) -> str:
@@ -152,17 +153,18 @@ SHARE = """
 """
 TRIES = 5
 
-# What many handsets know of the numbers of one pool, and how much waits at each number for its pace to allow it.
 POOL = """
-    SELECT n.id, n.pace, (
-        SELECT coalesce(sum(m.segments), 0) FROM messaging_outbox o JOIN messaging_message m ON m.id = o.message_id
+    SELECT n.id, n.pace, coalesce(waits.segments, 0), coalesce(waits.texts, 0)
+    FROM numbers_phonenumber n LEFT JOIN LATERAL (
+        SELECT sum(m.segments) AS segments, count(*) AS texts
+        FROM messaging_outbox o JOIN messaging_message m ON m.id = o.message_id
         WHERE o.number_id = n.id AND o.priority = 2 AND NOT o.waits
-    ) AS waits
-    FROM numbers_phonenumber n
+    ) waits ON true
     WHERE n.duty = %(duty)s AND n.paused = '' AND n.releasing_at IS NULL AND n.released_at IS NULL
       AND n.approved_at IS NOT NULL
     ORDER BY n.created_at, n.id
 """
+# What many handsets know of the numbers of one pool.
 KNOWN_BY = """
     SELECT phone, number_id, business_id = %(business)s AND holds <> 'shared' AS ours,
            holds = 'conversation' AS taken
@@ -182,30 +184,45 @@ HOLD_MANY = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """A shared number that texts may leave from, and what waits at it for its pace (segments a second) to allow it."""
+
+    id: uuid.UUID
+    pace: float
+    segments: int
+    texts: int
+
+
+def marketing_pool() -> list[Pooled]:
+    """The numbers that offers may leave from now."""
+    with connection.cursor() as cursor:
+        cursor.execute(POOL, {"duty": POOL_OF[Message.Kind.MARKETING]})
+        return [Pooled(*row) for row in cursor.fetchall()]
+
+
 def hold_offers(business: Business, phones: Sequence[str]) -> dict[str, PhoneNumber]:
     """`choose` for marketing to many: the number for each, held in the caller's transaction. Some may get none.
 
     Each keeps the number it knows this business by. Whoever knows none gets the one that has least to do for its pace,
     so that a campaign goes as fast as all of them together.
     """
-    duty = POOL_OF[Message.Kind.MARKETING]
+    pool = marketing_pool()
+    if not pool:
+        return {}
     with connection.cursor() as cursor:
-        cursor.execute(POOL, {"duty": duty})
-        pool = cursor.fetchall()
-        if not pool:
-            return {}
         given: dict[str, Any] = {
             "business": business.pk,
             "phones": columns.texts(phones),
-            "numbers": columns.uuids(id for id, *_ in pool),
+            "numbers": columns.uuids(one.id for one in pool),
         }
         cursor.execute(KNOWN_BY, given)
         known: dict[str, list[tuple[uuid.UUID, bool, bool]]] = {}
         for phone, number, ours, taken in cursor.fetchall():
             known.setdefault(phone, []).append((number, ours, taken))
         # How long (seconds) each takes for what it has to do.
-        waits = {id: waiting / pace if pace else 0.0 for id, pace, waiting in pool}
-        a_text = {id: 1 / pace if pace else 1e-6 for id, pace, _ in pool}
+        waits = {one.id: one.segments / one.pace if one.pace else 0.0 for one in pool}
+        a_text = {one.id: 1 / one.pace if one.pace else 1e-6 for one in pool}
         chosen: dict[str, uuid.UUID] = {}
         for phone in phones:
             rows = known.get(phone, ())
@@ -256,5 +273,5 @@ def _shared(business: Business, kind: Message.Kind, phone: str, *, hold: bool) -
             "No shared number is free for this client while your own waits for approval. Send an email instead."
         )
     if kind == Message.Kind.MARKETING:
-        raise NoNumber("There is no marketing number to send from. Whoever runs Parley must add one.")
+        raise NoNumber(NO_MARKETING_NUMBER)
     raise NoNumber("There is no system number to send from. Whoever runs Parley must add one.")

@@ -55,12 +55,17 @@ class Became:
 
 @transaction.atomic
 def send_many(
-    business: Business, kind: Message.Kind, texts: Sequence[Automatic], *, all_paid: bool = False
+    business: Business,
+    kind: Message.Kind,
+    texts: Sequence[Automatic],
+    *,
+    all_paid: bool = False,
 ) -> Mapping[uuid.UUID, Became]:
     """Write and queue all of these, each as `send_automatic` would. Returns what became of each, by its key.
 
     In the caller's transaction if there is one, which then holds the balance until it ends: so do this late.
-    `all_paid`: rather none of them than only those that the texts suffice for; raises ledger.NoTexts then.
+    `all_paid`: rather none of them than only those that the texts suffice for; raises ledger.NoTexts then, and
+    routing.NoNumber where there is no number for any of them.
     """
     became = _sent_before(business, [text.key for text in texts])
     fresh = {text.key: text for text in texts if text.key not in became}
@@ -175,17 +180,23 @@ def _left_before(business: Business, texts: Sequence[Automatic]) -> set[tuple[uu
 
 
 def _write_together(
-    business: Business, kind: Message.Kind, fit: dict[uuid.UUID, Fit], *, all_paid: bool
+    business: Business,
+    kind: Message.Kind,
+    fit: dict[uuid.UUID, Fit],
+    *,
+    all_paid: bool,
 ) -> set[uuid.UUID]:
     """One statement for all of these. Returns the keys of those that were written.
 
-    None, if too few texts are left (with `all_paid` it raises ledger.NoTexts) or one is there already; and not those
-    for which no number was to be held.
+    None, if too few texts are left (with `all_paid` it raises ledger.NoTexts, and routing.NoNumber if there is none) or
+    one is there already; and not those for which no number was to be held.
     """
     try:
         with transaction.atomic():
             if kind == Message.Kind.MARKETING:
                 held = routing.hold_offers(business, [one.text.client.phone for one in fit.values()])
+                if all_paid and not held:
+                    raise routing.NoNumber(routing.NO_MARKETING_NUMBER)
                 for one in fit.values():
                     one.number = held.get(one.text.client.phone)
                 fit = {key: one for key, one in fit.items() if one.number}

@@ -14,7 +14,7 @@ from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
 from parley.businesses.models import Business
-from parley.clients.languages import Language, known
+from parley.clients.languages import language_of
 from parley.clients.models import Client
 from parley.live.nudges import nudge
 from parley.messaging import attachments, revoking, sending, unread, words
@@ -92,7 +92,7 @@ def _nobody_reads_offers(business: Business, client: Client) -> str:
         return business.auto_reply if named else f"{business.name}: {business.auto_reply}"
     return words.nobody_reads_offers(
         business.name,
-        known(client.language) or known(business.language) or Language.EN,
+        language_of(business, client),
         number=pretty(where.number.number) if read and where.number else "",
         email=business.email,
         address=business.address,

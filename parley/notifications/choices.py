@@ -25,6 +25,8 @@ class Kind:
     title: str
     words: str
     managers_only: bool = False
+    # What there is to choose; the rest is never used for it.
+    channels: tuple[str, ...] = tuple(CHANNELS)
 
 
 KINDS = (
@@ -62,6 +64,12 @@ KINDS = (
         managers_only=True,
     ),
     Kind(
+        Notification.Kind.IMPORT,
+        "An import of clients ends",
+        "Whoever began it is told, and finds the report there.",
+        channels=("app",),
+    ),
+    Kind(
         Notification.Kind.NUMBER,
         "News of your number and registration",
         "When carriers have looked at it, and when your number can text.",
@@ -88,7 +96,7 @@ def wants(member: Member, kind: str, channel: str) -> bool:
 def names(member: Member) -> Iterator[str]:
     """Every choice that this member can make."""
     for kind in kinds_for(member):
-        for channel in CHANNELS:
+        for channel in kind.channels:
             yield f"{kind.name}:{channel}"
     yield WORDS
 

@@ -43,6 +43,7 @@ class Notification(BusinessOwned):
         LEAD = "lead", "Somebody new wrote"
         PAYMENT = "payment", "A client paid, or answered an estimate"
         CAMPAIGN = "campaign", "A campaign ended, or stopped by itself"
+        IMPORT = "import", "An import ended"
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     title = models.CharField(max_length=160)

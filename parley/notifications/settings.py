@@ -31,8 +31,12 @@ def notification_settings(request: MemberRequest) -> HttpResponse:
             (
                 kind,
                 [
-                    (f"{kind.name}:{channel}", label, choices.wants(member, kind.name, channel))
-                    for channel, label in choices.CHANNELS.items()
+                    (
+                        f"{kind.name}:{channel}",
+                        choices.CHANNELS[channel],
+                        choices.wants(member, kind.name, channel),
+                    )
+                    for channel in kind.channels
                 ],
             )
             for kind in choices.kinds_for(member)

@@ -57,11 +57,6 @@ def findings(registration: Registration) -> list[Finding]:
     ]
 
 
-def names_texts(words: str) -> bool:
-    """Do the words that people agree to say that texts will come? Carriers refuse those that do not (30551)."""
-    return known.NAMES_TEXTS.search(words) is not None
-
-
 def registration_number(text: str, country: str) -> str | None:
     """The number as its authority writes it, 12-3456789 or 123456789; None if it cannot be one.
 

@@ -83,9 +83,6 @@ SHORTENERS = frozenset(
     )
 )
 
-# Words in which people can be asked for texts. "Contact me" or "get updates" name none.
-NAMES_TEXTS = re.compile(r"\b(?:sms|mms|texts?|texting|texted|text[- ]messages?)\b", re.IGNORECASE)
-
 # The provinces that a Canadian postal code's first letter stands for (Canada Post).
 POSTAL_LETTERS = {
     "A": ("NL",), "B": ("NS",), "C": ("PE",), "E": ("NB",), "G": ("QC",), "H": ("QC",), "J": ("QC",), "K": ("ON",),

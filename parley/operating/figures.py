@@ -20,7 +20,7 @@ from parley.pulse.beats import LOOPS, away_after
 PRIORITIES = ("direct", "transactional", "marketing")
 HOUR, DAY = "1h", "24h"
 # A reading may be so old (seconds), and must be at least this many times older than it took to count.
-FRESH = {"queue": 5.0, "texts": 30.0}
+FRESH = {"queue": 5.0, "texts": 30.0, "calls": 30.0}
 RARELY = 50.0
 # Milliseconds; what takes longer is not worth its weight on a database that has other things to do.
 LONGEST = 10_000
@@ -44,6 +44,35 @@ QUEUE = """
 TEXTS = """
     SELECT direction, kind, state, count(*) FILTER (WHERE id >= %(hour)s) AS hour, count(*) AS day
     FROM messaging_message WHERE id >= %(day)s AND channel = 'sms' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+
+# As of texts; whoever was not rung heard how to reach the business.
+CALLS = """
+    SELECT direction,
+           CASE WHEN state IN ('calling', 'ringing', 'talking') THEN 'under_way'
+                WHEN state = 'ended' AND answered_at IS NULL THEN 'not_rung'
+                WHEN state = 'ended' THEN 'answered' ELSE state END AS outcome,
+           count(*) FILTER (WHERE id >= %(hour)s) AS hour, count(*) AS day
+    FROM calls_call WHERE id >= %(day)s GROUP BY 1, 2 ORDER BY 1, 2
+"""
+CALLS_NOW = """
+    SELECT state, count(*) AS calls FROM calls_call
+    WHERE state IN ('calling', 'ringing', 'talking') GROUP BY state
+"""
+VOICEMAILS = """
+    SELECT count(*) AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 AS oldest
+    FROM calls_recording WHERE state = 'waiting'
+"""
+
+# Of each campaign under way a few counts are kept, however many it goes to.
+CAMPAIGNS = """
+    SELECT c.status, count(*) AS campaigns, sum(w.number)::bigint AS waiting
+    FROM campaigns_campaign c
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(n.number), 0) AS number FROM campaigns_count n
+        WHERE n.campaign_id = c.id AND n.what = 'waiting'
+    ) w
+    WHERE c.status IN ('scheduled', 'preparing', 'sending') GROUP BY c.status
 """
 
 # The index of rule R3 holds the open ones, and no others.
@@ -168,6 +197,16 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """Calls that began in the last hour and day, by what became of them."""
+
+    direction: str
+    outcome: str
+    hour: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """Jobs of one queue: due now, planned for later, being done."""
 
@@ -205,6 +244,14 @@ class Figures:
     # For how long (seconds) the database has been in quarantine, and why it is not released; None if it is not.
     quarantine: tuple[float, str] | None
     logs: Sequence[Log]
+    # None where counting takes too long.
+    called: Sequence[Called] | None
+    # Calls under way, by their state.
+    calls_now: Mapping[str, int]
+    # Voicemails that are still at the carrier, and for how long (seconds) the oldest has been.
+    voicemails: tuple[int, float]
+    # Campaigns that wait for their time or are under way, by status, and to how many they have still to go.
+    campaigns: Mapping[str, tuple[int, int]]
 
     @property
     def lags(self) -> dict[str, float | None]:
@@ -235,6 +282,8 @@ def read(cursor: Cursor, transaction: AbstractContextManager[Any]) -> Figures:
         numbers = _rows(cursor, NUMBERS, [[UUID(one.number) for one in waiting]])
         attempts = {row["state"]: (row["attempts"], row["oldest"]) for row in _rows(cursor, OPEN)}
         events = _rows(cursor, EVENTS)[0]
+        called, _ = _kept(cursor, "calls", CALLS, _since(now))
+        voicemails = _rows(cursor, VOICEMAILS)[0]
         return Figures(
             beats=beats,
             tallies=tallies,
@@ -250,6 +299,10 @@ def read(cursor: Cursor, transaction: AbstractContextManager[Any]) -> Figures:
             jobs=[Queue(**row) for row in _rows(cursor, JOBS)],
             quarantine=next(((row["held"], row["trouble"]) for row in _rows(cursor, STANDING)), None),
             logs=[Log(**row) for row in _rows(cursor, BACKFILL)],
+            called=None if called is None else [Called(**row) for row in called],
+            calls_now={row["state"]: row["calls"] for row in _rows(cursor, CALLS_NOW)},
+            voicemails=(voicemails["waiting"], voicemails["oldest"]),
+            campaigns={row["status"]: (row["campaigns"], row["waiting"]) for row in _rows(cursor, CAMPAIGNS)},
         )
 
 

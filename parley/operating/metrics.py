@@ -26,6 +26,8 @@ def metrics(figures: Figures) -> list[Metric]:
         *_doubt(figures),
         *_webhooks(figures),
         *_afterwards(figures),
+        *_calls(figures),
+        *_campaigns(figures),
         *_jobs(figures),
         *_processes(figures),
     ]
@@ -140,6 +142,35 @@ def _afterwards(figures: Figures) -> list[Metric]:
     )
     held.add(figures.quarantine[0] if figures.quarantine else 0)
     return [found, failed, held]
+
+
+def _calls(figures: Figures) -> list[Metric]:
+    calls = Metric("parley_calls", "gauge", "Calls that began within this time, by what became of them.")
+    for one in figures.called or ():
+        told = {"direction": one.direction, "outcome": one.outcome}
+        calls.add(one.hour, **told, within=HOUR)
+        calls.add(one.day, **told, within=DAY)
+    now = Metric("parley_calls_under_way", "gauge", "Calls under way.")
+    for state in ("calling", "ringing", "talking"):
+        now.add(figures.calls_now.get(state, 0), state=state)
+    waiting = Metric("parley_voicemails_to_fetch", "gauge", "Voicemails that are still at the carrier.")
+    oldest = Metric(
+        "parley_voicemails_oldest_seconds", "gauge", "For how long the oldest of them has waited."
+    )
+    waiting.add(figures.voicemails[0])
+    oldest.add(figures.voicemails[1])
+    return [calls, now, waiting, oldest]
+
+
+def _campaigns(figures: Figures) -> list[Metric]:
+    campaigns = Metric("parley_campaigns", "gauge", "Campaigns that wait for their time, or are under way.")
+    for status in ("scheduled", "preparing", "sending"):
+        campaigns.add(figures.campaigns.get(status, (0, 0))[0], status=status)
+    waiting = Metric(
+        "parley_campaign_recipients_waiting", "gauge", "Clients whose turn is still to come in these."
+    )
+    waiting.add(sum(waits for _, waits in figures.campaigns.values()))
+    return [campaigns, waiting]
 
 
 def _jobs(figures: Figures) -> list[Metric]:

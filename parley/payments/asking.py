@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date
-from typing import TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar, Unpack
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -31,60 +31,33 @@ def currency_of(business: Business) -> str:
     return CURRENCIES.get(business.country, "USD")
 
 
-@transaction.atomic
-def ask(
-    business: Business,
-    client: Client,
-    *,
-    title: str,
-    cents: int,
-    due_on: date | None = None,
-    details: str = "",
-    link: str = "",
-    silent: bool = False,
-    id: uuid.UUID | None = None,
-) -> PaymentRequest:
-    """Ask a client for a payment. Twice with the same `id` (of `new_id`) is one request: the first."""
-    request = PaymentRequest(
-        id=id or new_id(),
-        business=business,
-        client=client,
-        title=title,
-        details=details,
-        cents=cents,
-        currency=currency_of(business),
-        due_on=due_on,
-        link=link,
-    )
-    return _written(request, "asked", silent)
+class Fields(TypedDict):
+    """What is written of both. `silent`: the client is told nothing. Twice with the same `id` (of `new_id`) is one."""
+
+    title: str
+    cents: int
+    details: NotRequired[str]
+    link: NotRequired[str]
+    silent: NotRequired[bool]
+    id: NotRequired[uuid.UUID | None]
 
 
-@transaction.atomic
-def offer(
-    business: Business,
-    client: Client,
-    *,
-    title: str,
-    cents: int,
-    expires_on: date | None = None,
-    details: str = "",
-    link: str = "",
-    silent: bool = False,
-    id: uuid.UUID | None = None,
-) -> Estimate:
-    """Send a client an estimate. Twice with the same `id` (of `new_id`) is one estimate: the first."""
-    estimate = Estimate(
-        id=id or new_id(),
-        business=business,
-        client=client,
-        title=title,
-        details=details,
-        cents=cents,
-        currency=currency_of(business),
-        expires_on=expires_on,
-        link=link,
-    )
-    return _written(estimate, "offered", silent)
+class Due(Fields):
+    due_on: NotRequired[date | None]
+
+
+class Expires(Fields):
+    expires_on: NotRequired[date | None]
+
+
+def ask(business: Business, client: Client, **fields: Unpack[Due]) -> PaymentRequest:
+    """Ask a client for a payment."""
+    return _write(PaymentRequest, "asked", business, client, **fields)
+
+
+def offer(business: Business, client: Client, **fields: Unpack[Expires]) -> Estimate:
+    """Send a client an estimate."""
+    return _write(Estimate, "offered", business, client, **fields)
 
 
 @transaction.atomic
@@ -206,13 +179,26 @@ def told_elsewhere(
     return known
 
 
-def _written(asked: T, what: What, silent: bool) -> T:
+@transaction.atomic
+def _write(
+    kind: type[T],
+    what: What,
+    business: Business,
+    client: Client,
+    *,
+    silent: bool = False,
+    id: uuid.UUID | None = None,
+    **fields: Any,
+) -> T:
     """It, saved and told; or what the same form has written already."""
+    asked = kind(
+        id=id or new_id(), business=business, client=client, currency=currency_of(business), **fields
+    )
     try:
         with transaction.atomic():
             asked.save(force_insert=True)
     except IntegrityError:
-        known = type(asked)._default_manager.filter(business_id=asked.business_id, pk=asked.pk).first()
+        known = kind._default_manager.filter(business=business, pk=asked.pk).first()
         if known is None:
             raise
         return known

@@ -6,54 +6,22 @@ viewed once its script says that somebody sees it, and not if that is one of the
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 from allauth.core.ratelimit import consume
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from parley.businesses.models import User
+from parley.clients.languages import language_of
+from parley.clients.public import TooMany, a_member_looks, public
 from parley.payments import asking
 from parley.payments.looks import Look, look_of
 from parley.payments.models import Asked, Estimate, PaymentRequest
-from parley.payments.words import WORDS, date_in_words, day, language_asked, language_of, sum_of
+from parley.payments.words import WORDS, date_in_words, day, sum_of
 
-View = Callable[..., HttpResponse]
-
-
-class TooMany(Exception):
-    """One page was answered too often within a minute."""
-
-
-def _public(view: View) -> View:
-    """For whoever was given the address, and nobody's index or cache."""
-
-    @never_cache
-    @functools.wraps(view)
-    def guarded(request: HttpRequest, token: str) -> HttpResponse:
-        try:
-            response = view(request, token)
-        except Http404:
-            response = _instead(request, "missing", 404)
-        except TooMany:
-            response = _instead(request, "many", 429)
-        response.headers["X-Robots-Tag"] = "noindex, nofollow"
-        return response
-
-    return guarded
-
-
-def _instead(request: HttpRequest, why: str, status: int) -> HttpResponse:
-    """Plain words in the place of a page."""
-    language = language_asked(request)
-    words = WORDS[language]
-    context = {"language": language, "words": words, "title": words[why], "said": words[f"{why}_words"]}
-    return render(request, "payments/client_missing.html", context, status=status)
+_public = public(WORDS)
 
 
 def _found(request: HttpRequest, kind: type[Asked], token: str) -> Any:
@@ -84,7 +52,8 @@ def estimate_page(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, asked: PaymentRequest | Estimate) -> HttpResponse:
-    language, business, look = language_of(asked), asked.business, look_of(asked)
+    business, look = asked.business, look_of(asked)
+    language = language_of(business, asked.client)
     words, country = WORDS[language], business.country
     end = day(look.end, language, country) if look.end else ""
     state, tone, sign = _state(look, words, language)
@@ -148,15 +117,9 @@ def estimate_seen(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _seen(request: HttpRequest, asked: Asked) -> HttpResponse:
-    if asked.viewed_at is None and not _own(request, asked):
+    if asked.viewed_at is None and not a_member_looks(request, asked.business_id):
         asking.viewed(asked)
     return HttpResponse(status=204)
-
-
-def _own(request: HttpRequest, asked: Asked) -> bool:
-    """Is it a member of the business who looks?"""
-    user = request.user
-    return isinstance(user, User) and any(m.business_id == asked.business_id for m in user.works_for)
 
 
 @require_POST

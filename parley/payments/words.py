@@ -8,9 +8,8 @@ from __future__ import annotations
 from datetime import date
 
 from babel.dates import format_date
-from django.http import HttpRequest
 
-from parley.clients.languages import LOCALES, Language, known
+from parley.clients.languages import LOCALES, Language, language_of
 from parley.payments import money
 from parley.payments.models import Asked, PaymentRequest
 
@@ -39,6 +38,8 @@ WORDS: dict[str, dict[str, str]] = {
         "missing_words": "Check that you have the whole link, or ask whoever sent it to you.",
         "many": "That was many times at once",
         "many_words": "Wait a minute, then open it again.",
+        "away": "That didn’t work just now",
+        "away_words": "Try again in a moment.",
         "skip": "Skip to content",
         # A text that a member sends: letters that do not fit into a cheap segment are avoided.
         "remind": "Hi{name}, a reminder about {title}: {sum}{due}. You can see it here: {address}",
@@ -68,6 +69,8 @@ WORDS: dict[str, dict[str, str]] = {
         "missing_words": "Vérifiez que vous avez le lien complet, ou demandez à la personne qui vous l’a envoyé.",
         "many": "Trop de demandes à la fois",
         "many_words": "Attendez une minute, puis ouvrez-la de nouveau.",
+        "away": "Ça n’a pas fonctionné",
+        "away_words": "Réessayez dans un instant.",
         "skip": "Aller au contenu",
         "remind": "Bonjour{name}, un rappel au sujet de {title}: {sum}{due}. Vous pouvez la voir ici: {address}",
         "remind_due": ", avant le {day}",
@@ -96,24 +99,13 @@ WORDS: dict[str, dict[str, str]] = {
         "missing_words": "Compruebe que tiene el enlace completo, o pregunte a quien se lo envió.",
         "many": "Fueron muchas veces seguidas",
         "many_words": "Espere un minuto y ábrala de nuevo.",
+        "away": "No funcionó en este momento",
+        "away_words": "Inténtelo de nuevo en un momento.",
         "skip": "Ir al contenido",
         "remind": "Hola{name}, un recordatorio de {title}: {sum}{due}. Puede verlo aquí: {address}",
         "remind_due": ", para el {day}",
     },
 }
-
-
-def language_of(asked: Asked) -> str:
-    """The client's, else the business's, else English."""
-    return known(asked.client.language) or known(asked.business.language) or Language.EN
-
-
-def language_asked(request: HttpRequest) -> str:
-    """The first language that the browser prefers and we have words in, else English."""
-    for told in request.headers.get("Accept-Language", "")[:200].split(","):
-        if found := known(told.split(";")[0].strip()):
-            return found
-    return Language.EN
 
 
 def locale_of(language: str, country: str) -> str:
@@ -139,7 +131,8 @@ def sum_of(asked: Asked, language: str) -> str:
 def reminder(asked: Asked) -> str:
     """The beginning of a text that reminds of a payment request; whoever sends it may write on."""
     assert isinstance(asked, PaymentRequest)
-    language, country, name = language_of(asked), asked.business.country, asked.client.first_name
+    business, client = asked.business, asked.client
+    language, country, name = language_of(business, client), business.country, client.first_name
     words = WORDS[language]
     due = (
         words["remind_due"].format(day=date_in_words(asked.due_on, language, country)) if asked.due_on else ""

@@ -35,6 +35,19 @@ def test_signing_in_goes_where_one_was_going(client: Browser, juniper: House) ->
     assert client.get("/clients").status_code == 200
 
 
+def test_whoever_was_signed_out_comes_back_to_the_page_of_the_form(client: Browser, db: None) -> None:
+    here = "http://testserver"
+    assign = "/inbox/01a2176a-8024-7568-9c19-2ebccc408755/assign"
+    for headers, back in [
+        ({"Referer": f"{here}/settings/team?all=1"}, "/settings/team%3Fall%3D1"),
+        ({"Referer": f"{here}/inbox", "HX-Request": "true"}, assign),
+        ({"Referer": "http://elsewhere.example/settings/team"}, assign),
+        ({"Referer": "//elsewhere.example"}, assign),
+        ({}, assign),
+    ]:
+        assert client.post(assign, headers=headers)["Location"] == f"/sign-in/?next={back}", headers
+
+
 @pytest.mark.parametrize(
     ("email", "password", "words"),
     [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -205,6 +206,29 @@ def test_a_second_post_is_the_same_call_and_the_carrier_is_asked_once(
     # A worker that died after its claim: the same.
     first.client("in-progress")
     assert first.state()[0] == "talking"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_pages_at_once_ring_the_member_s_phone_once(house: House, line: Line) -> None:
+    maya, keys = house.client(), [uuid.uuid4(), uuid.uuid4()]
+    together, refused = Barrier(4), []
+
+    def ask(key: uuid.UUID) -> None:
+        together.wait(20)
+        try:
+            calling.start(house.owner, maya, key)
+        except calling.CannotCall as reason:
+            refused.append(reason.words)
+        finally:
+            connections.close_all()
+
+    # Each of them pressed twice.
+    asking = [Thread(target=ask, args=(key,)) for key in keys * 2]
+    for each in asking:
+        each.start()
+    for each in asking:
+        each.join(30)
+    assert (Call.objects.count(), len(jobs("place_call")), len(refused)) == (1, 1, 2)
 
 
 def test_nobody_s_phone_rings_long_after(house: House, line: Line, shelf: Shelf) -> None:

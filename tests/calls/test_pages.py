@@ -137,6 +137,11 @@ def test_who_can_answer(house: House, alder: House) -> None:
         assert all(each in said for each in (words, f'value="{wrong}"')), wrong
     nora.post(page, {"member": house.staff.pk, "act": "turn"})
     assert list(order.all()) == [house.owner.pk]
+    # Whoever comes back is the last, also behind who was the third of three.
+    Answerer.objects.filter(business=house.business).update(place=3)
+    nora.post(page, {"member": house.staff.pk, "act": "turn", "on": "on"})
+    assert list(order.all()) == [house.owner.pk, house.staff.pk]
+    nora.post(page, {"member": house.staff.pk, "act": "turn"})
     assert nora.post(page, {"member": alder.staff.pk, "act": "turn", "on": "on"}).status_code == 404
     hours = reverse("answerer_hours", args=[house.owner.pk])
     nora.post(hours, {"mon_1_opens": "09:00", "mon_1_closes": "17:00"})

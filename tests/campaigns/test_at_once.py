@@ -293,6 +293,32 @@ def test_whoever_changed_their_number_or_had_another_campaign_since_is_spared(
     assert {"skipped:recently": 1, "skipped:no_number": 1} in seen
 
 
+def test_two_campaigns_at_once_spare_each_other_s_people(
+    juniper: House, campaign: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers, each with one campaign: neither sees what the other has not committed yet."""
+    people(juniper, 3)
+    both = campaign(rest_days=7), campaign(rest_days=7)
+    for one in both:
+        control.schedule(one, juniper.owner)
+    clock.write_some()
+    other = threading.Thread(target=lambda: together(clock.write_some))
+
+    def meanwhile(*given: object, **more: object) -> object:
+        if other.ident is None:
+            other.start()
+            until(lambda: somebody_waits() or not other.is_alive(), what="the other campaign")
+        return send_many(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(clock, "send_many", meanwhile)
+    clock.write_some()
+    other.join()
+    assert Message.objects.count() == 3
+    seen = [states(one) for one in both]
+    assert {"queued": 3} in seen
+    assert {"skipped:recently": 3} in seen
+
+
 def test_a_client_or_a_campaign_that_goes_keeps_nobody_else_waiting(
     juniper: House, alder: House, campaign: Make
 ) -> None:

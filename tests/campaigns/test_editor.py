@@ -15,11 +15,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from parley.businesses.models import Member
-from parley.campaigns import control, tasks
+from parley.businesses.tenancy import new_id
+from parley.campaigns import control, foretelling, tasks
 from parley.campaigns.models import Campaign, Foretelling
 from parley.messaging.models import Message
 from parley.numbers.models import PhoneNumber
 from parley.quota.models import Balance
+from parley.ui.templatetags.ui import weekday
 from tests.campaigns.conftest import people
 from tests.inbox.conftest import FRAME, SIGNED_IN, SignIn
 from tests.people import House
@@ -67,6 +69,11 @@ def posted(campaign: Campaign | None = None, **changes: Any) -> dict[str, Any]:
 def draft(house: House, **more: Any) -> Campaign:
     values = {"name": "Color week", "wording": "Color week is on.", "changed_by": house.owner}
     return Campaign.objects.create(business=house.business, changed_at=timezone.now(), **(values | more))
+
+
+def count(house: House) -> None:
+    """Do the job of what was asked last."""
+    tasks.foretell(str(house.business.pk), str(Foretelling.objects.latest("asked_at").pk))
 
 
 def edit(campaign: Campaign) -> str:
@@ -204,17 +211,41 @@ def test_it_is_sent_after_a_last_look(juniper: House, nora: Browser) -> None:
     assert (response.status_code, response["Location"]) == (302, f"/campaigns/{one.pk}")
     one.refresh_from_db()
     assert (one.status, one.started_by) == ("scheduled", juniper.owner)
+    # Pressed twice, or looked at before the clock has: it is on its way, and nobody is told that its time has passed.
+    for again in (
+        nora.post(f"/campaigns/{one.pk}/send", {"version": one.changed_at.isoformat()}),
+        nora.get(edit(one)),
+    ):
+        assert (again.status_code, again["Location"]) == (302, f"/campaigns/{one.pk}")
+    page = text_of(nora.get(f"/campaigns/{one.pk}"))
+    assert "It begins in a moment. Back to draft" in page
     # With a time, it waits, and can be changed in place or taken back; once it has begun, not any more.
-    later = draft(juniper, send_at=timezone.now() + timedelta(days=3))
+    zone = juniper.business.zone
+    at_nine = (timezone.now() + timedelta(days=20)).astimezone(zone).replace(hour=9, minute=0)
+    later = draft(juniper, send_at=at_nine)
+    nora.get(f"/campaigns/{later.pk}/send")
+    count(juniper)
     nora.post(f"/campaigns/{later.pk}/send", {"version": later.changed_at.isoformat()})
     later.refresh_from_db()
     assert later.status == "scheduled"
+    assert later.fit == 3
+    assert f"Starts {weekday(at_nine, zone)} at 9:00 AM, to about 3" in text_of(nora.get("/campaigns"))
     at = {"begins": "at", "date": (timezone.now() + timedelta(days=4)).date().isoformat()}
     assert nora.post(edit(later), posted(later, wording="", **at)).status_code == 422
     assert nora.post(edit(later), posted(later, begins="now")).status_code == 422
     assert nora.post(edit(later), posted(later, wording="New words", **at)).status_code == 302
     later.refresh_from_db()
-    assert (later.status, later.wording) == ("scheduled", "New words")
+    assert (later.status, later.wording, later.fit) == ("scheduled", "New words", 0)
+    count(juniper)
+    later.refresh_from_db()
+    assert later.fit == 3
+    # What is typed and not saved is counted too, and says nothing of the campaign as it waits.
+    later.audience = {"who": "some", "tags": ["Nobody has it"]}
+    Foretelling.objects.all().delete()
+    foretelling.ask(later, new_id())
+    count(juniper)
+    later.refresh_from_db()
+    assert later.fit == 3
     nora.post(f"/campaigns/{later.pk}/delete")
     nora.post(f"/campaigns/{later.pk}/unschedule")
     later.refresh_from_db()
@@ -234,6 +265,17 @@ def test_it_is_sent_after_a_last_look(juniper: House, nora: Browser) -> None:
     later.refresh_from_db()
     assert later.status == "draft"
     assert control.why_not_begin(juniper.business) in text_of(nora.get(edit(later)))
+
+
+def test_a_day_that_no_calendar_has_is_said_where_it_is(juniper: House, nora: Browser) -> None:
+    one = draft(juniper)
+    for day in ("9999-12-31", "0001-01-01", "2040-01-01"):
+        typed = posted(one, begins="at", date=day, time="23:30")
+        response = nora.post(edit(one), typed)
+        assert (response.status_code, "Choose a day within a year." in text_of(response)) == (422, True), day
+        assert nora.post("/campaigns/foretelling", typed).status_code == 200
+    one.refresh_from_db()
+    assert one.send_at is None
 
 
 def test_two_who_edit_at_once_lose_nothing(juniper: House, nora: Browser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from parley.campaigns import clock, control
@@ -11,6 +12,7 @@ from parley.clients import consent
 from parley.clients.models import Consent, Handset
 from parley.messaging import revoking
 from parley.messaging.models import Message, Outbox
+from parley.numbers.models import PhoneNumber
 from parley.quota import ledger
 from parley.quota.models import Balance
 from tests.campaigns.conftest import Make, begin, people, states
@@ -167,3 +169,53 @@ def test_it_pauses_when_no_texts_are_left_and_says_so_to_whoever_manages(
     control.resume(one)
     clock.write_some()
     assert states(one) == {"queued": 5}
+
+
+def test_a_pause_that_says_nothing_of_the_list_does_not_use_up_the_first_few(
+    juniper: House, campaign: Make, marketing: PhoneNumber
+) -> None:
+    """Without texts, or without a number, nobody has heard yet how the first few arrive."""
+    people(juniper, 120)
+    one = begin(campaign(), juniper)
+    ledger.balance(juniper.business)
+    Balance.objects.update(monthly=0, bought=0)
+    clock.write_some()
+    one.refresh_from_db()
+    assert (one.status, one.braked, one.queued) == ("paused", True, 0)
+    Balance.objects.update(bought=1000)
+    control.resume(one)
+    clock.write_some()
+    clock.write_some()
+    assert Message.objects.count() == 10
+    # The same while they are waited for.
+    business = juniper.business
+    business.texting = False
+    business.save()
+    clock.write_some()
+    one.refresh_from_db()
+    assert (one.status, one.braked, one.phase) == ("paused", True, "watching")
+    business.texting = True
+    business.save()
+    control.resume(one)
+    clock.write_some()
+    clock.write_some()
+    assert Message.objects.count() == 10
+
+
+def test_a_number_that_goes_while_a_block_is_written_leaves_nobody_out(
+    juniper: House, campaign: Make, marketing: PhoneNumber
+) -> None:
+    people(juniper, 3)
+    one = begin(campaign(), juniper)
+    # As it is when the numbers were asked a moment before.
+    PhoneNumber.objects.filter(pk=marketing.pk).update(approved_at=None)
+    with transaction.atomic():
+        assert not clock.Block(one, 10).write()
+    one.refresh_from_db()
+    assert (one.status, one.braked, one.reason) == ("paused", True, clock.NO_NUMBER)
+    assert states(one) == {"waiting": 3}
+    assert not Message.objects.exists()
+    PhoneNumber.objects.filter(pk=marketing.pk).update(approved_at=timezone.now())
+    control.resume(one)
+    clock.write_some()
+    assert states(one) == {"queued": 3}

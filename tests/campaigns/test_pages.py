@@ -147,6 +147,9 @@ def test_a_campaign_as_it_goes(juniper: House, campaign: Make, nora: Browser) ->
     assert said.count("Has not agreed to offers. Ask them, and note it on their card.") == 2
     assert "Waiting 10 On its way 2 Delivered 6 Not delivered 2 Not sent 2 Replied 2" in said
     assert nora.get(f"{page_of(one)}/people?show=everything").status_code == 404
+    one.recipients.filter(pk=talker.pk).update(clicked_at=timezone.now() - timedelta(days=1))
+    said = words(nora, f"{page_of(one)}/people?show=replied")
+    assert re.search(r"Opened a link yesterday, replied [\d:APM ]+, texted you", said)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -142,6 +142,20 @@ def test_what_nobody_tapped_is_led_on_and_not_counted(juniper: House, campaign: 
     assert clicks() == len(TAPPED)
 
 
+def test_an_address_with_a_detail_in_it_stays_whole(tap: Browser, juniper: House, campaign: Make) -> None:
+    """A short link with a name behind it would be nobody's."""
+    wording = (
+        "https://juniper.example/a and https://juniper.example/a?for={{ client.first_name }} "
+        "{% if client.first_name %}https://juniper.example/{% endif %}{{ client.first_name }}!"
+    )
+    (recipient,) = texted(juniper, campaign, wording=wording)
+    assert list(Link.objects.values_list("url", flat=True)) == ["https://juniper.example/a"]
+    text = Message.objects.get(pk=recipient.message_id).body
+    short = tokens.short_link(recipient.pk, 0)
+    assert f"{short} and https://juniper.example/a?for=Client0 https://juniper.example/Client0!" in text
+    assert tap.get(link_of(recipient))["Location"] == "https://juniper.example/a"
+
+
 def test_a_link_leads_nowhere_else(tap: Browser, juniper: House, alder: House, campaign: Make) -> None:
     (recipient,) = texted(juniper, campaign)
     token = tokens.token_of(recipient.pk)

@@ -297,9 +297,9 @@ async def test_start_brings_back_what_the_own_page_stopped(
     answer: Answer, sent: Any, juniper: House, alder: House, campaign: Make
 ) -> None:
     """As the page says it does."""
-    await sent(3)
+    await sent(4)
     own = juniper.number.number
-    first, second, third = [r async for r in Recipient.objects.order_by("phone")]
+    first, second, third, fourth = [r async for r in Recipient.objects.order_by("phone")]
 
     @sync_to_async
     def press(recipient: Recipient, stop: str) -> str:
@@ -323,11 +323,21 @@ async def test_start_brings_back_what_the_own_page_stopped(
     assert await holds(second) == ("", "agreed")
     # Without a number of its own, and where another business shares the campaign's: by the text's number.
     await PhoneNumber.objects.filter(pk=juniper.number.pk).aupdate(released_at=timezone.now())
-    await sync_to_async(alder.client)("Same", phone=third.phone)
-    await Route.objects.filter(phone=third.phone).aupdate(holds="shared")
+    for shared in (third, fourth):
+        await sync_to_async(alder.client)("Same", phone=shared.phone)
+        await Route.objects.filter(phone=shared.phone).aupdate(holds="shared")
     assert "Text START to (844) 555-0110." in await press(third, "all")
     await answer("START", sender=third.phone)
     assert await holds(third) == ("", "agreed")
+    assert "Text START to (844) 555-0110, then ask" in await press(fourth, "offers")
+    # One that was texted before they stopped, and was found late, takes nothing back.
+    await answer("START", sender=fourth.phone, at=timezone.now() - timedelta(minutes=5))
+    with pytest.raises(consent.OnlyTheClient):
+        await sync_to_async(likes_marketing)(juniper, fourth.phone)
+    await answer("START", sender=fourth.phone)
+    await sync_to_async(likes_marketing)(juniper, fourth.phone)
+    assert await holds(fourth) == ("", "agreed")
+    assert not await alder.business.consents.aexists()
 
 
 def test_what_is_said_is_one_segment_in_every_language() -> None:

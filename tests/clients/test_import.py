@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -25,8 +26,11 @@ from parley.clients.import_form import ImportForm
 from parley.clients.models import Client, Import, ImportPart, ImportRow
 from parley.config import asgi
 from parley.leads.writing_in import Written, write_in
+from parley.notifications.models import Letter, Notification
 from parley.ui.spreadsheet import plain_cell
+from tests.campaigns.test_at_once import somebody_waits
 from tests.people import House
+from tests.waiting import until
 
 FORM = {"known": "fill", "agreed": "no"}
 YES = {
@@ -111,6 +115,12 @@ REFUSED_FILES: list[tuple[str, bytes, str]] = [
         HEAD + b'"Ana,' + ANA * 2_000,
         "In line 2 a cell has more than 32,767 characters.",
     ),
+    (
+        "nobody for long",
+        HEAD + b"\n" * 32_767 + ANA,
+        "The first person in this file stands in line 32,769.",
+    ),
+    ("nobody for long, and no header", b"\n" * 40_000 + ANA, "The first person in this file stands in line"),
     ("too many", HEAD + b"a,5,\n" * 200_001, "This file has more than 200,000 rows."),
 ]
 
@@ -374,6 +384,44 @@ def test_two_workers_keep_each_row_once(juniper: House) -> None:
     Import.objects.filter(pk=found.pk).update(state="running")
     assert importing._keep_batch(stale, 0, late, False) is False
     assert juniper.business.clients.count() == 20
+
+
+def test_whoever_began_it_is_told_in_parley_alone(juniper: House, alder: House, nora: Browser) -> None:
+    found, _ = imported(juniper, people(3) + b"Nobody,12,\n")
+    told = Notification.objects.get()
+    assert (told.title, told.words) == ("“people.csv” is imported", "3 added, 1 not imported.")
+    assert (told.link, told.member, told.alarming) == (f"/clients/import/{found.pk}", juniper.owner, False)
+    assert f'href="{told.link}"><b>{told.title}' in nora.get("/notifications").content.decode()
+    assert f'href="{told.link}">See it' in nora.get("/live?news=2026-01-01").content.decode()
+    for stranger in (juniper.staff, alder.owner):
+        assert not Notification.objects.told_to(stranger).exists()
+    assert not Letter.objects.exists()
+    # Whatever it came to, its end is told; but not to who stopped it.
+    importing.end(juniper.business.pk, begun(juniper, people(2)).pk, Import.State.FAILED, "It went wrong.")
+    told = Notification.objects.latest("created_at")
+    assert (told.title, told.words) == ("“people.csv” was not imported to its end", "It went wrong.")
+    assert told.alarming
+    importing.end(juniper.business.pk, begun(juniper, people(2)).pk, Import.State.STOPPED)
+    assert Notification.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_page_changes_nothing_of_an_import_that_has_started(juniper: House, nora: Browser) -> None:
+    found = kept(juniper, people(3))
+    columns = {f"column_{n}": name for n, name in enumerate(found.mapping)}
+
+    def start() -> None:
+        nora.post(f"/clients/import/{found.pk}", {**columns, **FORM, **YES})
+        connections.close_all()
+
+    second = threading.Thread(target=start)
+    with transaction.atomic():
+        Import.objects.filter(pk=found.pk).update(state=Import.State.WAITING)
+        second.start()
+        until(somebody_waits, what="the second page")
+    second.join()
+    found.refresh_from_db()
+    assert (found.state, found.agreed) == ("waiting", False)
 
 
 def test_stopping_keeps_what_was_done(juniper: House, nora: Browser) -> None:

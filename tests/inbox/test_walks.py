@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
 from parley import sandbox
+from parley.businesses.models import Business
 from parley.clients.models import Client
 from parley.live.nudges import nudge
 from parley.messaging.media_types import sniff
@@ -290,6 +292,18 @@ def test_back_and_forth_in_the_history(visit: Visit, juniper: House) -> None:
     page.go_back()
     expect(page.get_by_text("Pick a conversation")).to_be_visible()
 
+    # A session that has ended leads to the door and back to what was tapped; what was written is kept.
+    page.go_forward()
+    expect(page.locator("#thread-title")).to_have_text("Maya Okafor")
+    page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+    page.locator("#composer textarea").fill("Written before")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".toast").get_by_role("link", name="Sign in")).to_be_visible()
+    expect(page.locator("#pending")).to_contain_text("Written before")
+    page.locator(f"#row-{two.conversation_id}").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert page.url.endswith(f"?next=/inbox/{two.conversation_id}")
+
 
 def test_the_reader_is_not_moved(visit: Visit, juniper: House) -> None:
     maya = juniper.client()
@@ -363,15 +377,22 @@ def test_tabs_share_one_line(visit: Visit, juniper: House) -> None:
 
 
 def test_on_a_phone_one_pane_at_a_time(visit: Visit, juniper: House) -> None:
-    message = juniper.text(juniper.client(), "Hello")
+    Business.objects.filter(pk=juniper.business.pk).update(mode=Business.Mode.CALLS)
+    message = juniper.text(juniper.client("Alexandra", "Montgomery-Li"), "Hello")
     page = connected(visit("/inbox", juniper.owner.user, size="phone"))
     assert Conversation.objects.get().unread == 1
     page.locator(".conversation").click()
     expect(bubble(page, "Hello")).to_be_visible()
     expect(page.locator(".tabbar")).to_be_hidden()
     expect(page.locator("#thread-title")).to_have_attribute("aria-level", "1")
+    expect(page.get_by_role("link", name="Call Alexandra")).to_be_visible()
+    assert page.locator("#thread-title").evaluate("title => title.scrollWidth <= title.clientWidth")
     until(lambda: Conversation.objects.get().unread == 0)
-    page.get_by_role("button", name="Client details").click()
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitemradio", name="Jules Martin").click()
+    until(lambda: Conversation.objects.get().assignee == juniper.staff)
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Client details").click()
     expect(page.locator("#client-summary")).to_be_visible()
     page.get_by_role("button", name="Back to conversation").click()
     expect(page.locator("#composer")).to_be_visible()
@@ -407,6 +428,8 @@ def test_the_bell_opens_its_panel_and_reads(visit: Visit, juniper: House) -> Non
 def test_anybody_can_use_it(visit: Visit, juniper: House, size: str, theme: str) -> None:
     page = visit("/inbox", juniper.owner.user, size=size, theme=theme)
     expect(page.get_by_text("Everyone has an answer")).to_be_visible()
+    if size == "desk":
+        expect(page.locator("#thread").get_by_role("link", name="Send Message")).to_be_visible()
     assert_accessible(page)
     maya = juniper.client(
         "Maya" * 14, "O" * 60, email=f"{'long' * 12}@example.com", good_to_know="Mild toner."
@@ -436,7 +459,9 @@ def test_anybody_can_use_it(visit: Visit, juniper: House, size: str, theme: str)
         page.keyboard.press("Escape")
         expect(page.locator(".assignee")).to_be_focused()
     else:
-        page.get_by_role("button", name="Client details").click()
+        page.get_by_role("button", name="More").click()
+        assert_accessible(page)
+        page.get_by_role("menuitem", name="Client details").click()
         assert_accessible(page)
     for address in (
         f"/inbox/{stop.conversation_id}",

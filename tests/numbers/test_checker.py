@@ -8,7 +8,7 @@ import pytest
 
 from parley.businesses.models import Business
 from parley.numbers import known_refusals as known
-from parley.numbers.checker import contact_phone, findings, names_texts, postal_code, registration_number
+from parley.numbers.checker import contact_phone, findings, postal_code, registration_number
 from parley.numbers.models import Registration
 from parley.sms.addresses import REGIONS
 from parley.sms.numbers import BadNumber
@@ -194,20 +194,6 @@ def test_codes_and_phones() -> None:
     assert contact_phone("1-855-555-0142", "US") == "+18555550142"
     with pytest.raises(BadNumber):
         contact_phone("855-055-0142", "US")
-
-
-@pytest.mark.parametrize(
-    ("words", "names"),
-    [
-        ("I agree to get text messages from Juniper.", True),
-        ("Send me SMS reminders", True),
-        ("Juniper may text me", True),
-        ("Keep me posted", False),
-        ("I agree to be contacted about my context", False),
-    ],
-)
-def test_words_that_name_texts(words: str, names: bool) -> None:
-    assert names_texts(words) is names
 
 
 def test_the_tables_are_whole() -> None:

@@ -15,6 +15,8 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from parley.calls.models import Call, Recording
+from parley.campaigns.models import Campaign
 from parley.messaging.doubt import Doubts
 from parley.messaging.line import Line
 from parley.messaging.models import Attempt, CarrierEvent, Outbox
@@ -168,6 +170,72 @@ def test_a_count_that_takes_too_long_is_given_up_and_all_else_is_told(
     assert "parley_texts" not in exposition.text(metrics(now)).decode()
 
 
+def called(house: House, direction: str, state: str, *, hours: float, talked: bool = False) -> Call:
+    """A call that began so long ago, which its id tells."""
+    at = timezone.now() - timedelta(hours=hours)
+    message = house.text(house.client(phone=f"+1503557{1000 + Call.objects.count()}"), "", channel="call")
+    return Call.objects.create(
+        id=uuid.UUID(int=figures._first_id(at.timestamp()).int + Call.objects.count()),
+        business=house.business,
+        message=message,
+        number=house.number,
+        direction=direction,
+        state=state,
+        carrier="twilio",
+        started_at=at,
+        answered_at=at if talked else None,
+    )
+
+
+@pytest.mark.django_db
+def test_calls_and_campaigns_are_counted(juniper: House, alder: House) -> None:
+    for direction, state, hours, talked in (
+        ("in", "ended", 0.5, True),
+        ("in", "ended", 3, True),
+        ("in", "ended", 3, False),
+        ("in", "missed", 0.1, False),
+        ("in", "ringing", 0.01, False),
+        ("out", "failed", 2, False),
+        ("out", "ended", 30, True),
+    ):
+        last = called(alder if state == "missed" else juniper, direction, state, hours=hours, talked=talked)
+    for minutes, state in ((5, "waiting"), (9, "waiting"), (99, "failed")):
+        left = Recording.objects.create(
+            business=juniper.business,
+            call=last,
+            carrier_id=f"RE{minutes}",
+            state=state,
+            delete_at=timezone.now(),
+        )
+        Recording.objects.filter(pk=left.pk).update(at=timezone.now() - timedelta(minutes=minutes))
+    for house, status, waiting in ((juniper, "sending", 40), (alder, "sending", 2), (juniper, "sent", 9)):
+        one = Campaign.objects.create(
+            business=house.business, name="Offer", status=status, changed_at=timezone.now()
+        )
+        for variant in "ab":
+            one.counts.create(business=house.business, variant=variant, what="waiting", number=waiting / 2)
+        one.counts.create(business=house.business, variant="a", what="delivered", number=7)
+    told = exposition.text(metrics(read())).decode().splitlines()
+    for line in (
+        'parley_calls{direction="in",outcome="answered",within="1h"} 1',
+        'parley_calls{direction="in",outcome="answered",within="24h"} 2',
+        'parley_calls{direction="in",outcome="not_rung",within="24h"} 1',
+        'parley_calls{direction="in",outcome="missed",within="1h"} 1',
+        'parley_calls{direction="in",outcome="under_way",within="1h"} 1',
+        'parley_calls{direction="out",outcome="failed",within="1h"} 0',
+        'parley_calls{direction="out",outcome="failed",within="24h"} 1',
+        'parley_calls_under_way{state="ringing"} 1',
+        'parley_calls_under_way{state="talking"} 0',
+        "parley_voicemails_to_fetch{} 2",
+        'parley_campaigns{status="sending"} 2',
+        'parley_campaigns{status="scheduled"} 0',
+        "parley_campaign_recipients_waiting{} 42",
+    ):
+        assert line in told, line
+    assert not any('direction="out",outcome="answered"' in line for line in told), "longer ago than a day"
+    assert a_minute(read().voicemails[1], 9)
+
+
 LOOKED_UP = [
     (
         figures.TEXTS,
@@ -179,6 +247,14 @@ LOOKED_UP = [
     (figures.SET_ASIDE, None, {"events_set_aside"}),
     (figures.JOBS, None, {"procrastinate_jobs_id_lock_idx_v1"}),
     (figures.BACKFILL, None, {"one_backfill_an_hour"}),
+    (
+        figures.CALLS,
+        {"hour": uuid.UUID(int=2**127), "day": uuid.UUID(int=2**127)},
+        {"calls_call_pkey"},
+    ),
+    (figures.CALLS_NOW, None, {"calls_open"}),
+    (figures.VOICEMAILS, None, {"recordings_to_fetch"}),
+    (figures.CAMPAIGNS, None, {"campaigns_going", "count_once"}),
 ]
 
 
@@ -194,7 +270,7 @@ def test_no_figure_reads_what_was_years_ago(juniper: House, django_assert_num_qu
             assert "Seq Scan" not in plan, plan
             assert set(re.findall(r"(?:using|Index Scan on) (\w+)", plan)) == indexes, plan
     read()
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(18):
         read()
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -202,7 +202,7 @@ def test_nobody_guesses_or_reads_an_address(client: Browser, juniper: House) -> 
         assert asked.token not in masked(f"Internal Server Error: {asked.page}/answer")
 
 
-def test_too_many_at_once(client: Browser, juniper: House) -> None:
+def test_too_many_at_once_and_no_database(client: Browser, juniper: House) -> None:
     estimate = asking.offer(juniper.business, juniper.client(), title="Wedding", cents=100)
     other = asking.offer(juniper.business, juniper.client("A", "B", ""), title="Wedding", cents=100)
     codes = [client.post(f"{estimate.page}/seen").status_code for _ in range(31)]
@@ -215,6 +215,14 @@ def test_too_many_at_once(client: Browser, juniper: House) -> None:
     with CaptureQueriesContext(connection) as asked:
         assert client.post("/e/nothing/seen").status_code == 404
     assert len(asked) == 1
+
+    def away(*_: object) -> None:
+        raise OperationalError
+
+    with connection.execute_wrapper(away):
+        answer = client.get(estimate.page)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert "Try again in a moment." in answer.content.decode()
 
 
 def test_the_page_costs_little(client: Browser, juniper: House, django_assert_num_queries) -> None:

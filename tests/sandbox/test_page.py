@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.sandbox.conftest import LANDLINE, LOCAL, MAYA, OURS, Receiver, Sandbox, wait_for
 from tests.waiting import SECONDS
+from tests.world import CHROMIUM
 
 pytestmark = pytest.mark.browser
 
@@ -26,9 +27,7 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\"><b>bold</b> " + "w" * 3
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
         yield browser
         browser.close()
 

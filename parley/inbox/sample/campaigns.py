@@ -21,6 +21,7 @@ from parley.businesses.tenancy import new_id
 from parley.campaigns import tokens, wording
 from parley.campaigns.audience import Audience
 from parley.campaigns.counting import Tally
+from parley.campaigns.foretelling import foretell
 from parley.campaigns.models import Campaign, Link, Recipient
 from parley.clients.models import Client, Consent, Handset
 from parley.inbox.sample import people
@@ -141,6 +142,9 @@ def use_campaigns(business: Business, members: dict[str, Member]) -> None:
     maker.going()
     maker.to_come()
     maker.save()
+    for waiting in business.campaigns.filter(status=Campaign.Status.SCHEDULED):
+        waiting.fit = foretell(waiting).fit
+        waiting.save(update_fields=["fit"])
 
 
 def _names() -> list[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from parley.businesses.demo import BEGINNER, OWNER
 from parley.businesses.models import Business, Member, User
 from parley.clients.models import Client, Consent, Handset
-from parley.inbox.sample import people, stories
+from parley.inbox.sample import calls, people, stories
 from parley.inbox.sample.bills import use_bills
 from parley.inbox.sample.campaigns import landlines, use_campaigns
 from parley.inbox.sample.texts import use_texts
@@ -174,6 +174,7 @@ class _Loader:
         self.messages: list[Message] = []
         self.notifications: list[Notification] = []
         self.conversations: dict[Any, Conversation] = {}
+        self.calls: list[calls.Told] = []
 
     def run(self) -> Business:
         self.business = Business.objects.create(
@@ -182,7 +183,7 @@ class _Loader:
             time_zone="America/Los_Angeles",
             email="hello@juniperhair.example",
             plan_id="business",
-            mode=Business.Mode.TEXTING,
+            mode=Business.Mode.CALLS,
             two_way=True,
         )
         # It came before its registration was sent, and its pace is counted from then.
@@ -202,8 +203,9 @@ class _Loader:
         for person in people.KNOWN:
             self._tell(person, stories.KNOWN[person.phone])
         for place, person in enumerate(people.MANY):
-            self._tell(person, self._everyday(person, place))
+            self._tell(person, self._everyday(person, place) + stories.CALLS.get(person.phone, []))
         Message.objects.bulk_create(self.messages)
+        calls.save(self.business, self.members, self.calls)
         self._settle_conversations()
         use_texts(self.business, self.messages, self.now, self.chance)
         Notification.objects.bulk_create(self.notifications)
@@ -256,6 +258,9 @@ class _Loader:
 
     def _say(self, client: Client, conversation: Conversation, line: stories.Line, at: datetime) -> None:
         who, words = line[2], line[3]
+        if calls.marks(who):
+            self._call(client, conversation, (who, words), at)
+            return
         inbound = who in ("client", "unread")
         message = Message(
             business=self.business,
@@ -301,8 +306,23 @@ class _Loader:
         if message.author and message.channel == Message.Channel.SMS:
             conversation.assignee = message.author
         conversation.last_message, conversation.last_at = message, at
-        conversation.waiting = who == "unread"
+        # A text that Parley sent by itself is no answer to whoever called.
+        conversation.waiting = who == "unread" or (kind == "auto" and conversation.waiting)
         self.messages.append(message)
+        self.conversations[conversation.id] = conversation
+
+    def _call(self, client: Client, conversation: Conversation, line: tuple[str, str], at: datetime) -> None:
+        told = calls.call_of(self.business, self.members, self.number, conversation, line, at)
+        new = told.voicemail is not None and told.voicemail.heard_at is None
+        if new:
+            conversation.unread += 1
+            self.notifications.append(calls.news_of(told, client))
+        if told.call.member:
+            conversation.assignee = told.call.member
+        conversation.last_message, conversation.last_at = told.message, at
+        conversation.waiting = new
+        self.messages.append(told.message)
+        self.calls.append(told)
         self.conversations[conversation.id] = conversation
 
     def _settle_conversations(self) -> None:
@@ -358,6 +378,10 @@ def set_up_world(url: str, business: Business) -> None:
                 "line_type": person.line,
             }
             for person in phones.values()
+        ]
+        + [
+            {"phone_number": member.phone, "name": str(member), "line_type": "mobile"}
+            for member in business.members.exclude(phone="").select_related("user")
         ],
         "history": history,
     }

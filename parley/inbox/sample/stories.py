@@ -1,12 +1,15 @@
 """What was said. A line is (days ago, "9:02", who, words), who is `client`, `nora`, `jules`, or a mark:
 
 `auto:Name` an automatic text, `email:Subject` an email from Jules, `failed` a text of Nora's that did not arrive,
-`unread` a text that nobody has opened. Days ago 0 is today.
+`unread` a text that nobody has opened. Calls have marks of their own, see `sample.calls`. Days ago 0 is today.
 """
 
 from __future__ import annotations
 
 Line = tuple[int, str, str, str]
+
+# As a business that has no words of its own says it.
+SORRY = "Sorry we missed your call. Text us here and we’ll get back to you. Juniper Hair Studio"
 
 KNOWN: dict[str, list[Line]] = {
     "+15035550118": [
@@ -42,7 +45,13 @@ KNOWN: dict[str, list[Line]] = {
         (0, "09:02", "client", "Could we start at 2:45? School pickup 🙈"),
         (0, "09:05", "nora", "Of course, moved you along a bit."),
         (0, "09:05", "auto:Appointment changed", "Your visit with Jules is now today at 2:45 PM."),
-        (0, "09:31", "client", "Is there parking behind the studio? I’ll have the stroller."),
+        (
+            0,
+            "09:14",
+            "voicemail:24",
+            "Hi, it’s Maya. Is there parking behind the studio? I’ll have the stroller.",
+        ),
+        (0, "09:15", "auto:Missed-call text", SORRY),
         (0, "09:40", "nora", "Yes! Ring the side bell and we’ll help with the stroller."),
         (0, "09:41", "nora", "See you soon!"),
     ],
@@ -95,6 +104,7 @@ KNOWN: dict[str, list[Line]] = {
         ),
         (12, "14:30", "nora", "Congratulations! Yes, gladly. Would you like us to come to the venue?"),
         (12, "14:41", "client", "The venue would be wonderful. It’s out in Hood River."),
+        (11, "09:05", "called:nora", "6:41"),
         (
             11,
             "09:20",
@@ -111,6 +121,10 @@ KNOWN: dict[str, list[Line]] = {
             "Hi Grace, see you tomorrow at 1:00 PM with Jules. Reply C to confirm.",
         ),
         (35, "09:12", "client", "C, looking forward to it"),
+        (3, "17:52", "missed", ""),
+        (3, "17:53", "auto:Missed-call text", SORRY),
+        (3, "18:04", "client", "No worries! I only wanted to ask if you take cards."),
+        (3, "18:10", "jules", "We do, cards and cash. See you soon!"),
         (
             0,
             "08:15",
@@ -128,7 +142,13 @@ KNOWN: dict[str, list[Line]] = {
         (1, "16:20", "failed", "Hi Theo, we have an opening tomorrow at 11 if you’d like it."),
     ],
     "+15035550136": [
-        (1, "13:10", "client", "Can I bring Noa along for a quick fringe trim as well?"),
+        (1, "13:05", "tried:jules", ""),
+        (
+            1,
+            "13:10",
+            "client",
+            "Sorry, I was driving! Can I bring Noa along for a quick fringe trim as well?",
+        ),
         (1, "13:22", "jules", "Of course. I’ll add fifteen minutes."),
         (1, "13:25", "client", "You’re a star. Noon still fine?"),
         (1, "13:31", "jules", "Sounds good, see you both at noon"),
@@ -138,6 +158,7 @@ KNOWN: dict[str, list[Line]] = {
         (6, "10:15", "nora", "We do, $24. I’ll put one aside with your name on it."),
         (6, "10:17", "client", "Perfect, will grab it this week"),
         (5, "16:40", "nora", "It’s at the front desk whenever you like."),
+        (2, "11:48", "took:jules", "2:05"),
     ],
     "+15035550112": [
         (
@@ -154,6 +175,19 @@ KNOWN: dict[str, list[Line]] = {
             "Hi Aisha, see you tomorrow at 2:00 PM with Nora. Reply C to confirm.",
         ),
         (7, "11:09", "client", "STOP"),
+    ],
+}
+
+# Calls of some of the many, after all else that was said.
+CALLS: dict[str, list[Line]] = {
+    "+15035550103": [
+        (
+            1,
+            "18:42",
+            "voicemail:17 new",
+            "Hey, this is Marcus. I think I left my gray cap with you last time. Could you have a look? Thanks, bye!",
+        ),
+        (1, "18:43", "auto:Missed-call text", SORRY),
     ],
 }
 

@@ -5,6 +5,7 @@ import { say } from "./shell.js";
 
 const $ = (q, root = document) => root.querySelector(q);
 const LONG = 2, RETRY = 4_000;
+const KEYS = /^(Mac|iP)/.test(navigator.platform) ? "⌘ Return sends" : "Ctrl+Enter sends";
 const member = document.body.dataset.member;
 const draftOf = (id) => `parley draft ${member} ${id}`, outboxOf = (id) => `parley outbox ${member} ${id}`;
 const load = (key) => JSON.parse(localStorage.getItem(key) ?? "null");
@@ -36,7 +37,7 @@ async function post(id, message) {
     const answer = await fetch(`/inbox/${id}/send`, { method: "POST", body, headers: headers(), redirect: "manual", signal: AbortSignal.timeout(20_000) });
     if (answer.status === 204) return { sent: true };
     if (answer.status === 422) return { refused: await answer.json() };
-    if (answer.type === "opaqueredirect") say("You were signed out", "Sign in again: what you wrote is kept, and sent then.");
+    if (answer.type === "opaqueredirect") say("You were signed out", "Sign in again: what you wrote is kept, and sent then.", { name: "Sign in", address: location.href });
     else if (answer.status < 500) return { refused: { field: "body", words: "That was not sent. Open this page again and try once more." } };
     return { later: true };
   } catch {
@@ -119,6 +120,7 @@ export function compose(form, { sent }) {
     const email = channel() === "email", calls = body.dataset.calls;
     body.placeholder = `${email ? "Email" : "Text"} ${calls}`;
     button.setAttribute("aria-label", email ? "Send email" : "Send text");
+    button.title = KEYS;
     for (const via of ["sms", "email"]) $(`[name=channel][value=${via}]`, form).disabled = !can(via);
     measure();
   }
@@ -183,6 +185,10 @@ export function compose(form, { sent }) {
   }, { signal });
   body.addEventListener("keydown", (e) => {
     if (e.key === "Enter" && (e.metaKey || e.ctrlKey)) { e.preventDefault(); form.requestSubmit(); }
+  }, { signal });
+  /* Whoever has written the subject goes on to the message; half a letter is not sent. */
+  subject.addEventListener("keydown", (e) => {
+    if (e.key === "Enter" && !e.isComposing && !e.metaKey && !e.ctrlKey) { e.preventDefault(); body.focus(); }
   }, { signal });
   form.addEventListener("input", () => { if (!problem.dataset.over) tell(); measure(); draft(); }, { signal });
   form.addEventListener("change", () => { dress(); draft(); }, { signal });

@@ -34,7 +34,7 @@ document.addEventListener("click", (e) => {
   } else {
     const next = inbox().dataset.pane === pane ? "thread" : pane;
     show(next);
-    (next === "client" ? $("#client-summary .back") : $(".show-client"))?.focus();
+    (next === "client" ? $("#client-summary .back") : $$(".show-client, .phone-tools > button").find((b) => b.offsetParent))?.focus();
   }
 });
 

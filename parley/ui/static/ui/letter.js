@@ -61,7 +61,10 @@ document.addEventListener("click", (e) => {
 });
 document.addEventListener("keydown", (e) => {
   const form = letterOf(e);
-  if (form && e.key === "Enter" && (e.metaKey || e.ctrlKey)) form.requestSubmit(form.querySelector(".send-button"));
+  if (!form || e.key !== "Enter" || e.isComposing) return;
+  if (e.metaKey || e.ctrlKey) form.requestSubmit(form.querySelector(".send-button"));
+  /* Whoever has written the subject goes on to the message; half a letter is not sent. */
+  else if (e.target === form.elements.subject) e.preventDefault(), form.elements.body.focus();
 });
 document.addEventListener("htmx:after:swap", () => letters().forEach(dress));
 letters().forEach(dress);

@@ -82,14 +82,16 @@ document.addEventListener("click", (e) => {
   if (e.target.closest("[data-dismiss]")) e.target.closest("[data-toast]").remove();
 });
 
-/* Words that a script has to say itself: plain text in the design's toast. */
-export function say(title, words = "") {
+/* Words that a script has to say itself: plain text in the design's toast, and a link to what helps. */
+export function say(title, words = "", { name, address } = {}) {
   const toast = document.createElement("div"), p = document.createElement("p"), b = document.createElement("b");
   Object.assign(toast, { className: "toast" }).dataset.toast = "";
   toast.setAttribute("role", "status");
   b.textContent = title;
   p.append(b, ...(words ? [document.createElement("br"), words] : []));
   toast.append(p);
+  if (name) toast.append(Object.assign(document.createElement("a"), { className: "button", href: address, textContent: name }));
+  toast.querySelector(".button")?.setAttribute("data-size", "small");
   region().append(toast);
 }
 
@@ -102,6 +104,16 @@ document.addEventListener("click", async (e) => {
   if (!panel.hasChildNodes()) return location.assign(bell.href);
   panel.showPopover({ source: bell });
   panel.querySelector("a, button")?.focus();
+});
+
+/* ---- The session has ended: its sign-in page belongs in the window, and leads back to the link or to this page.
+   What was being written is kept. The dialog has an address of its own to come back to. */
+document.addEventListener("htmx:before:swap", (e) => {
+  const { response, target, sourceElement } = e.detail.ctx, { raw } = response ?? {};
+  if (!raw?.redirected || new URL(raw.url).pathname !== "/sign-in/" || target?.id === "dialog") return;
+  e.preventDefault();
+  const link = sourceElement?.closest("a[href]");
+  if (link) location.assign(link.href); else location.reload();
 });
 
 /* ---- A request that got no answer. What asks by itself (data-quiet) and what keeps its words say so themselves. */
