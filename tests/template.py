@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -22,6 +23,7 @@ FIRST = "parley_template_"
 IS_THERE = "SELECT 1 FROM pg_database WHERE datname = %s"
 
 
+@cache
 def name() -> str:
     """It says of what migrations it is."""
     return f"{FIRST}{schema.fingerprint()[:24]}"

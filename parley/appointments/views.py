@@ -27,7 +27,7 @@ from parley.appointments.shown import Shown, shown
 from parley.appointments.week import Week
 from parley.businesses.access import MemberRequest, for_members
 from parley.businesses.tenancy import new_id
-from parley.clients.choosing import offered
+from parley.clients.choosing import choose
 from parley.clients.models import Client
 from parley.ui.dialogs import in_dialog, render_sheet
 
@@ -85,26 +85,16 @@ def _date(typed: str | None) -> date | None:
 @for_members
 @never_cache
 def appointment_new(request: MemberRequest) -> HttpResponse:
-    """Step 1: choose a client (`contact`). `q` searches; `continue` goes on, and says so when nobody was chosen."""
-    q = " ".join(request.GET.get("q", "").split())[:100]
-    chosen, problem = request.GET.get("contact", ""), ""
+    """Step 1: who is it for?"""
     said = _said(request)
-    if "continue" in request.GET:
-        try:
-            return redirect(_with(reverse("appointment_for", args=[uuid.UUID(chosen)]), said))
-        except ValueError:
-            problem = "Choose who it is for."
-    context = {
-        "q": q,
-        "clients": offered(request.member.business, q),
-        "chosen": chosen,
-        "problem": problem,
-        "said": said,
-        "new_client": _with(reverse("client_new"), {"then": "appointment", **said}),
-    }
-    if request.headers.get("HX-Target") == "div#contacts":
-        return render(request, "appointments/_contacts.html", context)
-    return render_sheet(request, "appointments/contact.html", context, status=422 if problem else 200)
+    return choose(
+        request,
+        lambda id: _with(reverse("appointment_for", args=[id]), said),
+        said=said,
+        close=reverse("calendar"),
+        new_client=_with(reverse("client_new"), {"then": "appointment", **said}),
+        first="book them in",
+    )
 
 
 def _said(request: HttpRequest) -> dict[str, str]:

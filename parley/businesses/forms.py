@@ -80,6 +80,8 @@ class OpeningHours(forms.Form):
     """When a business is open: two stretches a day at most, so that there is room for lunch. Empty is closed."""
 
     STRETCHES = (1, 2)
+    HALF = "Enter both, when you open and when you close; or neither."
+    BACKWARDS = "Close later than you open. Midnight is 12:00 AM."
 
     def __init__(self, business: Business, data: Any = None) -> None:
         self.business = business
@@ -120,9 +122,9 @@ class OpeningHours(forms.Form):
                 if self.errors.keys() & {name, f"{day}_{place}_closes"}:
                     break
                 if (opens is None) != (closes is None):
-                    self.add_error(name, "Enter both, when you open and when you close; or neither.")
+                    self.add_error(name, self.HALF)
                 elif opens is not None and closes != time.min and closes <= opens:
-                    self.add_error(name, "Close later than you open. Midnight is 12:00 AM.")
+                    self.add_error(name, self.BACKWARDS)
                 elif (
                     opens is not None and place == 2 and (until is None or until == time.min or opens < until)
                 ):

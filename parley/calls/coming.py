@@ -64,6 +64,11 @@ def unknown_caller(business: Business) -> Client:
     return client
 
 
+def is_unknown(client: Client) -> bool:
+    """Is this the card of all who withhold their number? Not once somebody has given it one, or an address."""
+    return client.pk == uuid.uuid5(client.business_id, words.UNKNOWN) and not (client.phone or client.email)
+
+
 def _known(business: Business, carrier: str, said: CallSaid) -> uuid.UUID | None:
     return (
         business.calls.filter(carrier=carrier, carrier_id=said.carrier_id)

@@ -99,6 +99,9 @@ class KeepForm(forms.ModelForm):
 class AnswerHours(OpeningHours):
     """When one member's phone may ring: the same week as opening hours are; none at all is always."""
 
+    HALF = "Enter both, when it may ring and until when; or neither."
+    BACKWARDS = "End later than you begin. Midnight is 12:00 AM."
+
     def __init__(self, answerer: Answerer, zone: str, data: Any = None) -> None:
         super().__init__(Business(hours=answerer.hours, time_zone=zone), data)
         self.answerer = answerer

@@ -101,6 +101,16 @@ class Shown:
         return f"{said}. {call.reason}" if call.reason else said
 
     @property
+    def line(self) -> str:
+        """A list's line: Outgoing call, no answer. Missed call, voicemail 0:24."""
+        if self.missed and self.voicemail:
+            return f"{self.title}, voicemail {self.length}"
+        said = self.outcome
+        if said and not (self.who not in ("", "You") and said.startswith(self.who)):
+            said = said[0].lower() + said[1:]
+        return f"{self.title}, {said}" if said else self.title
+
+    @property
     def _connects(self) -> str:
         return "You picked up." if self.who == "You" else f"{self.who} picked up." if self.who else ""
 

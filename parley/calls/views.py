@@ -63,8 +63,9 @@ def calls(request: MemberRequest) -> HttpResponse:
         "page": _page(listing.calls, request),
     }
     if form:
-        context["chips"] = OF_NOTHING.values()
-        context["segments"] = segments.count(form["text_back"].value() or "")
+        # A text from nobody in particular is from the business: its name is there once.
+        context["chips"] = [each for each in OF_NOTHING.values() if not each.name.startswith("staff.")]
+        context["segments"] = segments.count(segments.plain(form["text_back"].value() or ""))
         context["answering"] = Answerer.objects.filter(business=business).exclude(member__phone="").count()
         context["transcribing"] = speech.is_on()
     if "HX-Request" in request.headers and "after" in request.GET:
@@ -284,6 +285,9 @@ def fetch_again(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
         raise Http404
     if "HX-Request" in request.headers:
         return HttpResponse(status=204)
+    if "listed" in request.POST:
+        messages.success(request, "Asking the carrier for it again.")
+        return redirect("voicemails")
     return redirect(_conversation_of(request, id))
 
 

@@ -27,7 +27,7 @@ from parley.campaigns.audience import WHY_NOT
 from parley.campaigns.clock import NO_NUMBER
 from parley.campaigns.forms import HOURS, MOST_PICKED, CampaignForm, at_of, values_of
 from parley.campaigns.models import Campaign
-from parley.clients.choosing import offered
+from parley.clients.choosing import FEW, offered
 from parley.clients.models import Client
 from parley.messaging.sending import as_sent
 from parley.quota import ledger
@@ -356,7 +356,7 @@ class Picking:
     @property
     def offered(self) -> list[Client]:
         """Those whose name, number or email matches, else whom one spoke with last."""
-        return offered(self.business, self.q)[:6]
+        return offered(self.business, self.q, FEW).clients
 
 
 def _page(

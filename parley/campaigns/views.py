@@ -14,7 +14,6 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
-from django.views.decorators.vary import vary_on_headers
 
 from parley.businesses.access import MemberRequest, for_managers, for_members
 from parley.campaigns import control, export, figures, listing, people
@@ -27,7 +26,6 @@ Status = Campaign.Status
 
 
 @require_GET
-@vary_on_headers("HX-Request")
 @for_members
 def campaigns(request: MemberRequest) -> HttpResponse:
     """All campaigns, and beside them, where there is room, the last one that has begun."""
@@ -40,7 +38,6 @@ def campaigns(request: MemberRequest) -> HttpResponse:
 
 
 @require_GET
-@vary_on_headers("HX-Request")
 @for_members
 def campaign(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     """One campaign as it goes, beside the others. What can still be written is opened for writing by who may."""

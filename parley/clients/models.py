@@ -14,7 +14,7 @@ from django.db.models.functions import Concat, Lower, Right, Upper
 from parley.businesses.models import Business, Member, initials
 from parley.businesses.tenancy import BusinessOwned, TenantKey, tenant_target
 from parley.businesses.words import OwnWords
-from parley.sms.numbers import pretty
+from parley.sms.numbers import is_toll_free, pretty
 
 if TYPE_CHECKING:
     from parley.messaging.models import Conversation
@@ -155,6 +155,11 @@ class Client(BusinessOwned):
     def calls(self) -> str:
         """How a sentence names this person: by first name where there is one."""
         return self.first_name or self.name
+
+    @property
+    def takes_texts(self) -> bool:
+        """Can they be texted at all? `sending.why_no_texts` has the words."""
+        return bool(self.phone) and self.texting == self.Texting.OK and not is_toll_free(self.phone)
 
     @property
     def pretty_phone(self) -> str:

@@ -2,8 +2,8 @@
 
 from django.urls import path
 
+from parley.clients.choosing import client_pick
 from parley.clients.imports import import_file, import_new, import_page, import_stop
-from parley.clients.picking import client_pick
 from parley.clients.views import client_edit, client_new, client_tags, clients
 
 urlpatterns = [

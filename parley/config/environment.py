@@ -130,7 +130,7 @@ class Environment:
             twilio_api_url=read.one("PARLEY_TWILIO_API_URL", _origin, "https://api.twilio.com"),
             twilio_account_sid=read.text("PARLEY_TWILIO_ACCOUNT_SID", ""),
             twilio_auth_token=read.text("PARLEY_TWILIO_AUTH_TOKEN", ""),
-            transcriber=read.text("PARLEY_TRANSCRIBER", ""),
+            transcriber=read.text("PARLEY_TRANSCRIBER", "carrier" if demo else ""),
             **_stripe(read),
             sandbox_url=read.one("PARLEY_SANDBOX_URL", _origin, None),
         )

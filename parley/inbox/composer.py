@@ -8,28 +8,34 @@ from functools import cache, cached_property
 
 from parley.businesses import planned
 from parley.businesses.models import Business, Member
+from parley.calls.coming import is_unknown
 from parley.clients.models import Client
 from parley.messaging.models import Conversation, Message
 from parley.messaging.routing import NOT_GUARANTEED
 from parley.messaging.sending import LONGEST_TEXT, CannotSend, check
 from parley.quota import ledger
 
+HIDDEN = "Whoever hides their number when they call is here together, so nobody can be texted or called back."
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """How texts go to a client: why they cannot (`obstacle`), or what is to be said of them (`note`).
 
-    `settings`: what is missing is mended in the settings of texting; `buy`: by buying texts.
+    `settings`: what is missing is mended in the settings of texting; `buy`: by buying texts; `card`: on their card.
     """
 
     obstacle: str = ""
     note: str = ""
     settings: bool = False
     buy: bool = False
+    card: bool = True
 
 
 def way_of_texts(member: Member, client: Client) -> Way:
     """Asked of the road itself; and of the balance, before words are written that could not be sent."""
+    if is_unknown(client):
+        return Way(HIDDEN, card=False)
     try:
         ready = check(member.business, client, channel=Message.Channel.SMS, body="?")
     except CannotSend as reason:

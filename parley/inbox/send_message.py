@@ -13,29 +13,15 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from parley.businesses.access import MemberRequest, for_members
-from parley.businesses.models import Business, Member
+from parley.businesses.models import Member
+from parley.clients.choosing import choose
 from parley.clients.models import Client
-from parley.clients.search import MORE_PEOPLE, people
 from parley.inbox.composer import way_of_texts
 from parley.messaging.models import Message
-from parley.messaging.sending import LONGEST_SUBJECT, LONGEST_TEXT, CannotSend, check, send, why_no_texts
+from parley.messaging.sending import LONGEST_SUBJECT, LONGEST_TEXT, CannotSend, check, send
 from parley.payments.models import PaymentRequest
 from parley.payments.words import reminder
 from parley.ui.dialogs import in_dialog, render_sheet
-
-OFFERED = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """A row of step 1: a client, and their last message if they wrote it."""
-
-    client: Client
-    wrote: Message | None = None
-
-    @property
-    def email_only(self) -> bool:
-        return bool(self.client.email) and why_no_texts(self.client) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,43 +34,17 @@ class Letter:
     client_key: uuid.UUID
 
 
-def contacts(business: Business) -> list[Contact]:
-    """Whom one spoke with last, then everybody by name."""
-    clients = business.clients.all().by_name()  # type: ignore[attr-defined]
-    recent = business.conversations.open().for_list()[:OFFERED]  # type: ignore[attr-defined]
-    offered = {
-        c.client_id: Contact(c.client, c.last_message if c.last_message and c.last_message.inbound else None)
-        for c in recent
-    }
-    for client in clients[:OFFERED]:
-        offered.setdefault(client.pk, Contact(client))
-    return list(offered.values())[:OFFERED]
-
-
 @for_members
 @never_cache
 def send_message(request: MemberRequest) -> HttpResponse:
-    """Step 1: choose a client (`contact`). `q` searches; `continue` goes on, and says so when nobody was chosen."""
-    q = " ".join(request.GET.get("q", "").split())[:100]
-    chosen, problem = request.GET.get("contact", ""), ""
-    if "continue" in request.GET:
-        try:
-            return redirect("send_message_to", uuid.UUID(chosen))
-        except ValueError:
-            problem = "Choose who it is for."
-    found = people(request.member.business, q, OFFERED) if q else None
-    context = {
-        "q": q,
-        "contacts": [Contact(client) for client in found.clients]
-        if found
-        else contacts(request.member.business),
-        "note": MORE_PEOPLE if found and found.more else "",
-        "chosen": chosen,
-        "problem": problem,
-    }
-    if request.headers.get("HX-Target") == "div#contacts":
-        return render(request, "inbox/send_message/_contacts.html", context)
-    return render_sheet(request, "inbox/send_message/contact.html", context, status=422 if problem else 200)
+    """Step 1: who is it for?"""
+    return choose(
+        request,
+        lambda id: reverse("send_message_to", args=[id]),
+        close=reverse("inbox"),
+        new_client=f"{reverse('client_new')}?then=message",
+        first="write to them",
+    )
 
 
 @for_members

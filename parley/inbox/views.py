@@ -16,7 +16,6 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
-from django.views.decorators.vary import vary_on_headers
 
 from parley.businesses.access import MemberRequest, for_members
 from parley.inbox.composer import Composer, talk_of
@@ -112,7 +111,6 @@ def _whole(request: MemberRequest, context: dict[str, Any], status: int = 200) -
 
 
 @require_GET
-@vary_on_headers("HX-Request")
 @for_members
 def inbox(request: MemberRequest) -> HttpResponse:
     """The list alone; for htmx the next page of it, or what a search found."""
@@ -128,7 +126,6 @@ def inbox(request: MemberRequest) -> HttpResponse:
 
 
 @require_GET
-@vary_on_headers("HX-Request")
 @for_members
 def conversation(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
     """A conversation beside the list; for htmx the conversation alone. `at` is the message that a search found."""

@@ -26,7 +26,6 @@ from parley.messaging.models import Conversation, Lane, Message, Outbox
 from parley.numbers.models import PhoneNumber
 from parley.quota import ledger
 from parley.sms import quiet_hours, segments
-from parley.sms.numbers import is_toll_free
 
 # Twilio takes 1,600 characters a message (carriers.md 1; error 21617).
 LONGEST_TEXT = 1600
@@ -77,15 +76,15 @@ class Ready:
 
 def why_no_texts(client: Client) -> str | None:
     """Why this client cannot be texted, in words; None if they can."""
+    if client.takes_texts:
+        return None
     if not client.phone:
         return f"{client.calls} has no mobile number yet. Add one, or send an email."
     if client.texting == Client.Texting.STOPPED:
         return f"{client.calls} asked you to stop texting. They can start again by texting START. Email still works."
     if client.texting == Client.Texting.CANNOT:
         return f"{client.pretty_phone} can’t get texts: it is a landline or out of service. Send an email instead."
-    if is_toll_free(client.phone):
-        return f"{client.pretty_phone} is a toll-free number. Texts to toll-free numbers don’t arrive."
-    return None
+    return f"{client.pretty_phone} is a toll-free number. Texts to toll-free numbers don’t arrive."
 
 
 def as_sent(body: str) -> str:

@@ -11,7 +11,6 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
-from django.views.decorators.vary import vary_on_headers
 
 from parley.businesses.access import MemberRequest, for_members
 from parley.notifications.models import Notification
@@ -41,7 +40,6 @@ def _page(request: MemberRequest) -> dict[str, Any]:
 
 
 @require_GET
-@vary_on_headers("HX-Request")
 @for_members
 def centre(request: MemberRequest) -> HttpResponse:
     """The page; for htmx the list alone, or the next page of it."""

@@ -11,9 +11,9 @@ from django.core.exceptions import ValidationError
 
 from parley.businesses.models import Business
 from parley.businesses.tenancy import new_id
+from parley.clients.choosing import Picker
 from parley.clients.forms import one_line
 from parley.clients.models import Client
-from parley.clients.picking import Picker
 from parley.payments import money
 from parley.payments.looks import today_of
 from parley.payments.models import Asked

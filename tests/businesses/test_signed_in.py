@@ -14,6 +14,7 @@ from django.utils import timezone
 from parley.businesses import planned
 from parley.businesses.models import Member
 from parley.inbox.composer import talk_of
+from parley.inbox.search import Found
 from tests.people import House
 from tests.world import database_url
 
@@ -89,6 +90,18 @@ def test_a_column_that_changes_under_a_kept_plan_is_read_all_the_same() -> None:
             assert planned.row("SELECT word FROM kept", {}) == ("one",)
         finally:
             other.execute("DROP TABLE kept")
+
+
+def test_what_is_planned_is_planned_once_a_connection(juniper: House) -> None:
+    for words in ("Maria", "no such words", "appointment"):
+        assert Found(juniper.owner, words).parts == []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement LIKE '%too_many%'"
+        )
+        asked = cursor.fetchall()
+    assert len(asked) >= 2
+    assert all(anew == 0 and kept for anew, kept in asked), asked
 
 
 def test_another_businesss_conversation_is_not_found(juniper: House, alder: House) -> None:

@@ -197,6 +197,45 @@ def test_a_voicemail_is_its_business_s_alone_and_comes_in_parts(house: House, al
     assert jules.get(address).status_code == 404
 
 
+def test_one_that_was_not_to_be_had_is_asked_for_again_where_one_stands(house: House) -> None:
+    Recording.objects.create(
+        business=house.business,
+        call=missed(house),
+        carrier_id="RE1",
+        url="x",
+        state="failed",
+        delete_at=timezone.now(),
+    )
+    nora, failed = enter(house.owner), Recording.objects.get()
+    assert 'name="listed"' in nora.get(reverse("voicemails")).content.decode()
+    again = reverse("voicemail_again", args=[failed.pk])
+    assert enter(house.staff).post(again, {"listed": "yes"})["Location"] == reverse("voicemails")
+    page = nora.get(reverse("voicemails")).content.decode()
+    assert "The voicemail is on its way…" in page
+    assert nora.post(again).status_code == 404
+
+
+def test_a_list_says_what_became_of_a_call_in_one_sentence(house: House) -> None:
+    nora = enter(house.owner)
+    missed(house)
+    for changes, said in (
+        ({"direction": "out", "state": "missed"}, "Outgoing call, no answer"),
+        ({"direction": "in", "state": "missed"}, "Missed call"),
+        (
+            {"state": "ended", "answered_at": timezone.now(), "seconds": 62, "member": house.staff},
+            "Incoming call, 1:02, Jules took it",
+        ),
+        ({"state": "talking"}, "Incoming call, Jules is on the phone with them"),
+        ({"member": house.owner}, "Incoming call, you are on the phone with them"),
+    ):
+        Call.objects.update(**changes)
+        assert f"<small>{said}</small>" in nora.get(reverse("calls")).content.decode(), said
+    # Each detail is offered once, and what is counted is what is sent: without the typographer’s quotes.
+    page = nora.get(reverse("calls")).content.decode()
+    assert page.count("Business name</button>") == 1
+    assert "<b>1 segment</b>" in page
+
+
 def test_a_call_in_the_thread_the_list_and_the_card(house: House) -> None:
     call = missed(house, voicemail=sound(3))
     nora, conversation = enter(house.owner), call.message.conversation

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connections, transaction
+from django.test import Client as Browser
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -354,6 +355,11 @@ def test_a_withheld_number_is_an_unknown_caller(house: House, line: Line) -> Non
     assert set(Call.objects.values_list("their_number", "state")) == {("", "missed")}
     assert coming.unknown_caller(house.business) == card
     assert not jobs("text_back")
+    nora = Browser()
+    nora.force_login(house.owner.user)
+    page = nora.get(f"/inbox/{card.conversation.pk}").content.decode()
+    assert "Whoever hides their number" in page
+    assert "Open card" not in page
 
 
 def test_shared_numbers_take_no_calls(house: House, line: Line) -> None:

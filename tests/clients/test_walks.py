@@ -57,6 +57,11 @@ def test_searching_as_one_types_and_showing_more(visit: Visit, juniper: House) -
     page.get_by_label("Find a client").press_sequentially("may oka")
     expect(rows).to_have_count(1)
     expect(page).to_have_url(f"{page.url.split('/clients')[0]}/clients?q=may+oka")
+    # The address of what was found is the page's too: going back shows the page, not what was asked for by htmx.
+    page.locator("#found").get_by_role("link", name="Maya Okafor").click()
+    expect(page.get_by_role("heading", name="Maya Okafor", level=1)).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("Find a client")).to_have_value("may oka")
     page.get_by_label("Find a client").fill("nobody")
     expect(page.get_by_role("heading", name="Nobody found")).to_be_visible()
     expect(page.get_by_label("Find a client")).to_be_focused()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -92,13 +93,20 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@contextmanager
+def a_folder() -> Iterator[Path]:
     """An empty folder that every account can reach: PostgreSQL runs as another when the tests run as root."""
     made = Path(tempfile.mkdtemp(prefix="parley-test-", dir="/tmp"))
     made.chmod(0o755)
     yield made
     shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One of these for a test."""
+    with a_folder() as made:
+        yield made
 
 
 @pytest.fixture

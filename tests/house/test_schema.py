@@ -27,7 +27,7 @@ def empty() -> Iterator[str]:
 def test_several_machines_may_migrate_at_once(empty: str, start: Callable[..., Run]) -> None:
     assert not schema.is_current(empty)
     machines = [start(sys.executable, "-m", "parley", "migrate", DATABASE_URL=empty) for _ in range(2)]
-    assert [(machine.ends(60), machine.output) for machine in machines] == [(0, ""), (0, "")]
+    assert [(machine.ends(180), machine.output) for machine in machines] == [(0, ""), (0, "")]
     assert schema.is_current(empty)
 
     with psycopg.connect(empty, autocommit=True) as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from parley.clients.models import Client
 from parley.live.nudges import nudge
 from parley.messaging.models import Message
 from tests.browser import LOOKS, Visit, assert_accessible, quick_actions
@@ -259,3 +260,7 @@ def test_anybody_can_use_it(visit: Visit, juniper: House, size: str, theme: str)
     page.get_by_label("Message", exact=True).fill("It’s " + "a" * 1700)
     expect(page.get_by_role("alert")).to_be_visible()
     assert_accessible(page)
+    # A name without a place to break is whole, on a phone too.
+    Client.objects.filter(pk=maya.pk).update(first_name="Wolfeschlegelsteinhausenbergerdorff")
+    page.goto(f"/clients/{maya.pk}")
+    assert page.evaluate("(([h1]) => h1.scrollWidth <= h1.clientWidth)(document.getElementsByTagName('h1'))")

@@ -91,6 +91,12 @@ def test_sentence_by_sentence(demo: World, chromium: Browser) -> None:
     # "Are there message limits? Your SMS usage is subject to quota limits."
     page.get_by_text("Are there message limits?").click()
     expect(page.get_by_text("comes with 500 segments a month")).to_be_visible()
+    for asked in (
+        "Can I link my cellphone or landline to my two-way texting number?",
+        "Will my number have a local area code?",
+        "What if I already have texting enabled but want to add calls?",
+    ):
+        expect(page.get_by_text(asked)).to_be_visible()
     enter_details(page)
     page.get_by_role("button", name="Save and continue").click()
 

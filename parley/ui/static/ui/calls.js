@@ -1,7 +1,7 @@
 /* Voicemails are played here, one at a time. The sound is held apart from the page, so that what htmx swaps does not stop
    it: whatever shows this voicemail now shows how far it is. Also the form of Calls: its preview and its counter. */
 import { headers } from "./live.js";
-import { count } from "./segments.js";
+import { count, plain } from "./segments.js";
 
 const sound = new Audio();
 sound.preload = "none";
@@ -96,7 +96,7 @@ if (form) {
       heard.hidden = !said;
     }
     if (e.target === text) {
-      const { segments } = count(text.value);
+      const { segments } = count(plain(text.value));
       out.replaceChildren(Object.assign(document.createElement("b"), { textContent: `${segments} segment${segments === 1 ? "" : "s"}` }));
     }
   });

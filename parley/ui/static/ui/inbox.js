@@ -147,6 +147,9 @@ const swaps = {
   rows(target, fragment) {
     for (const gone of $$("[data-gone]", fragment)) $(`#row-${CSS.escape(gone.dataset.gone)}`)?.remove();
     for (const row of $$(".conversation", fragment)) {
+      /* Another conversation may have been opened since these rows were asked for. */
+      if (row.dataset.client === openId()) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
       const focused = document.activeElement?.id === row.id, part = $(`[data-part="${row.dataset.part}"].list-part`, target);
       if (part) merge(part, [row], { descending: true, within: ".conversation" });
       if (focused) $(`#${CSS.escape(row.id)}`)?.focus({ preventScroll: true });

@@ -50,6 +50,9 @@ document.addEventListener("click", (e) => {
   if (menu) closeMenu(menu);
 });
 
+/* Where a menu scrolls sideways, the page that is open is in sight. */
+document.querySelector(".app-menu [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 /* Whose words the offline page may show. */
 localStorage.setItem("parley member", document.body.dataset.member);
 
