@@ -1,6 +1,7 @@
 """Texting on 1, 2 and 4 machines on one PostgreSQL server: what a text costs, and what a cut network loses.
 
-    python bench/nodes.py [--nodes 1,2,4] [--texts 2000] [--seed 1] [--rounds 2] [--faults 5] [--only calm|faults|hold]
+    python bench/nodes.py [--nodes 1,2,4] [--texts 2000] [--seed 1] [--rounds 2] [--faults 5] [--pace 25] [--seconds 12]
+                          [--only calm|paced|faults|hold]
 
 Needs root: each machine is a network namespace with `parley web` and `parley texts` of its own, the carrier is
 another, and PostgreSQL is reached by TCP (bench/network.py). Texts go out, with receipts, and as many come in, spread
@@ -8,6 +9,9 @@ over the machines' web servers.
 
     calm     CPU of a text, out and in, of all machines' processes and PostgreSQL, when many wait: rounds of 1, 2 and 4
              machines in turn
+    paced    the same where each machine gets as much as one alone, so many texts a second out and in, and no core is
+             busy all the time (`held`: how much of that pace was kept). In `calm` four machines share one machine's
+             load, and each finds a quarter as much at each look; that is a cost of being idle, not of being many
     faults   while texts flow, machines are cut off (for less and for more than the lease), lose only the database or
              only the carrier, or are killed, and come back; another one is well when it begins
     hold     how long a machine that is cut off takes to notice, and how long its locks hold back the others
@@ -84,17 +88,17 @@ FILL = """
     FROM clients_client WHERE business_id = %(business)s
 """
 QUEUE = """
-    WITH whom AS (
-        SELECT v.id, v.business_id, c.phone, row_number() OVER (ORDER BY c.phone) - 1 AS place
-        FROM messaging_conversation v JOIN clients_client c ON c.id = v.client_id WHERE v.business_id = %(business)s
-    ), texts AS (
+    WITH texts AS (
         INSERT INTO messaging_message
             (id, business_id, conversation_id, direction, channel, kind, title, subject, body, state, reason, code,
              number_id, their_address, segments, media, carrier_id, at, changed_at)
-        SELECT gen_random_uuid(), whom.business_id, whom.id, 'out', 'sms', 'direct', '', '',
-               %(round)s || ' out ' || %(place)s || ' ' || n, 'queued', '', '', %(number)s, whom.phone, 1, '[]', '',
+        SELECT gen_random_uuid(), v.business_id, v.id, 'out', 'sms', 'direct', '', '',
+               %(round)s || ' out ' || %(place)s || ' ' || n, 'queued', '', '', %(number)s, c.phone, 1, '[]', '',
                now(), now()
-        FROM generate_series(%(begin)s, %(end)s - 1) n JOIN whom ON whom.place = n %% %(clients)s
+        FROM generate_series(%(begin)s, %(end)s - 1) n
+        JOIN clients_client c ON c.business_id = %(business)s AND c.phone <> ''
+             AND c.phone = '+1503' || (2000001 + %(place)s * 100000 + n %% %(clients)s)
+        JOIN messaging_conversation v ON v.client_id = c.id
         RETURNING id, business_id, their_address
     )
     INSERT INTO messaging_outbox (message_id, business_id, number_id, recipient, priority, run_at, tries, past)
@@ -108,10 +112,12 @@ def main() -> int:
     parser.add_argument("--texts", type=int, default=2000, help="out in a round, and as many in")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--rounds", type=int, default=2, help="of the calm part, each with all numbers of nodes"
+        "--rounds", type=int, default=2, help="of the calm and the paced part, each with all numbers of nodes"
     )
+    parser.add_argument("--pace", type=float, default=25, help="texts a second, out and in, of each machine")
+    parser.add_argument("--seconds", type=float, default=12, help="of a paced round")
     parser.add_argument("--faults", type=int, default=5, help="for each number of nodes above 1")
-    parser.add_argument("--only", choices=["calm", "faults", "hold"])
+    parser.add_argument("--only", choices=["calm", "paced", "faults", "hold"])
     wish = parser.parse_args()
     counts = [int(count) for count in wish.nodes.split(",")]
     with Network() as network, _server(network) as (folder, postmaster):
@@ -120,6 +126,8 @@ def main() -> int:
             field = Field(network, world, folder, postmaster, max(counts))
             if wish.only in (None, "calm"):
                 said["calm"] = calm(field, counts, wish.texts, wish.rounds)
+            if wish.only in (None, "paced"):
+                said["paced"] = paced(field, counts, wish.pace, wish.seconds, wish.rounds)
             if wish.only in (None, "faults"):
                 said["faults"] = [
                     faults(field, count, wish.texts, wish.faults, wish.seed) for count in counts if count > 1
@@ -208,11 +216,13 @@ class Field:
 
     def queue(self, name: str, begin: int, end: int) -> None:
         """Texts `begin` to `end` of a round, spread over all numbers."""
-        from django.db import connection
+        from django.db import connection, transaction
 
-        with connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
             for place, house in enumerate(self.houses):
-                share = [n * (place + 1) // NUMBERS - n * place // NUMBERS for n in (begin, end)]
+                share = [(n + NUMBERS - 1 - place) // NUMBERS for n in (begin, end)]
+                if share[0] == share[1]:
+                    continue
                 cursor.execute(
                     QUEUE,
                     {
@@ -341,10 +351,72 @@ def calm(field: Field, counts: Sequence[int], texts: int, rounds: int) -> dict[s
             spent = {part: round((after[part] - before[part]) / (2 * texts), 2) for part in before}
             print(count, json.dumps(spent), file=sys.stderr, flush=True)
             costs[count].append(spent)
-    cost = {
-        count: {part: round(statistics.median(one[part] for one in all_of), 1) for part in all_of[0]}
-        for count, all_of in costs.items()
+    return {
+        **_told(costs, counts),
+        "texts_a_second": {count: round(statistics.median(all_of)) for count, all_of in rates.items()},
+        "idle_ms_a_second": {count: round(statistics.median(all_of), 1) for count, all_of in idle.items()},
+        "rounds": rounds,
+        **dict(wrong),
     }
+
+
+def paced(field: Field, counts: Sequence[int], pace: float, seconds: float, rounds: int) -> dict[str, Any]:
+    """CPU microseconds of a text where each machine has as much to do as one alone: the median of all rounds."""
+    from tests.waiting import until
+
+    costs: dict[int, list[dict[str, float]]] = {count: [] for count in counts}
+    took: dict[int, list[float]] = {count: [] for count in counts}
+    wrong: Counter[str] = Counter()
+    for turn in range(rounds):
+        for count in counts if turn % 2 == 0 else counts[::-1]:
+            name, texts = f"paced{turn}x{count}", round(pace * seconds) * count
+            with field.running(count, patience=1.0) as (nodes, _):
+                _flow(field, f"warm{name}", 0, 200 * count, seconds=0, machines=count)
+                wrong += _wrong(field.judge(f"warm{name}", 200 * count, 60))
+                before, began = field.cost(nodes), time.monotonic()
+                _keep_pace(field, name, texts, count, pace)
+                took[count].append(2 * texts / (time.monotonic() - began))
+                until(field.settled, 60, what="the last of the paced texts")
+                after = field.cost(nodes)
+                wrong += _wrong(field.judge(name, texts, 60))
+            spent = {part: round((after[part] - before[part]) / (2 * texts), 2) for part in before}
+            print(count, "paced", json.dumps(spent), file=sys.stderr, flush=True)
+            costs[count].append(spent)
+    return {
+        **_told(costs, counts),
+        "held": {
+            count: round(statistics.median(all_of) / (2 * pace * count), 2) for count, all_of in took.items()
+        },
+        "each_way_a_machine": pace,
+        "rounds": rounds,
+        **dict(wrong),
+    }
+
+
+def _keep_pace(field: Field, name: str, texts: int, machines: int, pace: float) -> None:
+    """So many writers as machines: each sends a text, and receives one, `pace` times a second."""
+    began = time.monotonic()
+
+    def now_and_then(place: int) -> Iterator[int]:
+        for turn, number in enumerate(range(place, texts, machines)):
+            time.sleep(max(0.0, began + (turn + place / machines) / pace - time.monotonic()))
+            field.queue(name, number, number + 1)
+            yield number
+
+    def write(place: int) -> None:
+        from django.db import connection
+
+        try:
+            field.come_in(name, now_and_then(place))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(machines) as writers:
+        list(writers.map(write, range(machines)))
+
+
+def _told(costs: dict[int, list[dict[str, float]]], counts: Sequence[int]) -> dict[str, Any]:
+    """The median cost of a text on each number of machines, whole and by its parts."""
     whole = {
         count: statistics.median(one["web"] + one["texts"] + one["postgres"] for one in all_of)
         for count, all_of in costs.items()
@@ -352,11 +424,10 @@ def calm(field: Field, counts: Sequence[int], texts: int, rounds: int) -> dict[s
     return {
         "cpu_us_a_text": {count: round(figure) for count, figure in whole.items()},
         "times_one_node": {count: round(figure / whole[counts[0]], 2) for count, figure in whole.items()},
-        "texts_a_second": {count: round(statistics.median(all_of)) for count, all_of in rates.items()},
-        "idle_ms_a_second": {count: round(statistics.median(all_of), 1) for count, all_of in idle.items()},
-        "parts": cost,
-        "rounds": rounds,
-        **dict(wrong),
+        "parts": {
+            count: {part: round(statistics.median(one[part] for one in all_of), 2) for part in all_of[0]}
+            for count, all_of in costs.items()
+        },
     }
 
 

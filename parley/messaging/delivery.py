@@ -46,8 +46,12 @@ FEWEST_LANES = 4
 # So many of each lane and priority take their places in it at once when they come due.
 RISEN_AT_ONCE = 200
 # How soon (seconds) a worker that found nothing looks again; it waits twice as long each time, a second at the most.
-# Woken or not, no sooner: other machines look too.
+# Woken or not, no sooner: other machines look too. Nor does one that found less than MUCH: more comes meanwhile.
 SOONEST = 0.02
+MUCH = 16
+# Everybody is woken for each text. Who comes too late time and again, because another is at it, looks seldomer: from
+# one look to the next at most so long (seconds), until there is something to find.
+TOO_LATE = 0.08
 # How much of a paced number's work one claim takes: a worker that dies leaves at most this much in doubt.
 HORIZON = 1.0
 # The next share is taken this much before its turn, so that between two shares the number does not fall behind.
@@ -407,7 +411,8 @@ class Delivery:
         """Claim and call until `stop`; then wait for what is under way."""
         recording = asyncio.create_task(self._record())
         letting_go = asyncio.create_task(self._let_go())
-        idle = SOONEST
+        idle = apart = SOONEST
+        woken = False
         try:
             while not self.stopping:
                 self.wake.clear()
@@ -418,8 +423,9 @@ class Delivery:
                     async with self._using_line:
                         await self._heart.beat(self._line)
                 claimed: list[Claimed] = []
+                room = self.capacity - len(self._calls)
                 if open_carriers := self._open_carriers():
-                    claimed = await self._claim(self.capacity - len(self._calls), open_carriers)
+                    claimed = await self._claim(room, open_carriers)
                 for text in claimed:
                     # With the session that claimed it: by the time the task begins there may be another.
                     call = asyncio.create_task(self._call(text, self._line.session))
@@ -427,12 +433,15 @@ class Delivery:
                     call.add_done_callback(self._ended)
                 self._look_for_room()
                 if claimed:
-                    idle = SOONEST
+                    idle, apart, woken = SOONEST, SOONEST, False
                 else:
                     # Nothing is due, or another worker holds the lanes just now.
-                    await self._sleep(min(idle, 0.25 if self._calls else 1.0))
+                    if woken and not self._some_due:
+                        apart = min(2 * apart, TOO_LATE)
+                    woken = await self._sleep(min(idle, 0.25 if self._calls else 1.0))
                     idle = min(2 * idle, 1.0)
-                    await asyncio.sleep(max(0.0, looked + SOONEST - time.monotonic()))
+                if len(claimed) < min(MUCH, room):
+                    await asyncio.sleep(max(0.0, looked + apart - time.monotonic()))
             if self._calls:
                 await asyncio.wait(self._calls)
             await self._outcomes.join()
@@ -456,11 +465,12 @@ class Delivery:
         else:
             self._room.clear()
 
-    async def _sleep(self, longest: float) -> None:
+    async def _sleep(self, longest: float) -> bool:
+        """Until woken, which it says, or for so long (seconds)."""
         try:
-            await asyncio.wait_for(self.wake.wait(), longest)
+            return await asyncio.wait_for(self.wake.wait(), longest)
         except TimeoutError:
-            pass
+            return False
 
     def _open_carriers(self) -> list[str]:
         now = time.monotonic()

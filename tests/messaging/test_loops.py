@@ -6,16 +6,17 @@ import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Any, LiteralString
+from uuid import uuid4
 
 import psycopg
 import pytest
 
 from parley.live.dsn import conninfo
 from parley.live.nudges import CAME_IN, TEXTS_CHANNEL
-from parley.messaging import delivery, receiving
+from parley.messaging import delivery, intake, receiving
 from parley.messaging.delivery import Claimed, Delivery
-from parley.messaging.events import AWAKE, LOCK, TURN
-from parley.messaging.intake import INSERT
+from parley.messaging.events import AWAKE, LOCK, TURN, NewEvent
+from parley.messaging.intake import INSERT, Intake
 from parley.messaging.line import Line
 from parley.messaging.loops import _listen
 from parley.messaging.models import CarrierEvent
@@ -23,6 +24,7 @@ from parley.messaging.patience import Patience
 from parley.messaging.receiving import Receiving
 
 pytestmark = pytest.mark.django_db(transaction=True)
+MAYA, OURS = "+15035550118", "+18555550142"
 
 
 class Reader(Receiving):
@@ -54,11 +56,37 @@ class Sender(Delivery):
         return []
 
 
+class TooLate(Sender):
+    """And each time another machine has taken all there was."""
+
+    enough = asyncio.Event()
+
+    async def _claim(self, *given: Any) -> list[Claimed]:
+        self._some_due = False
+        return await super()._claim(*given)
+
+
+class OneByOne(Sender):
+    """Finds one text at each look."""
+
+    enough = asyncio.Event()
+
+    async def _claim(self, *given: Any) -> list[Claimed]:
+        await super()._claim(*given)
+        return [Claimed(uuid4(), OURS, MAYA, "Hello", "twilio", 0, 0.0, 0.0, 0)]
+
+    async def _call(self, *_: object) -> None:
+        pass
+
+
 @pytest.mark.parametrize(
     ("loop", "apart"),
     [
         (Reader({}, Patience()), receiving.GATHER),
         (Sender({"twilio": object()}, Patience()), delivery.SOONEST),  # type: ignore[dict-item]
+        (OneByOne({"twilio": object()}, Patience()), delivery.SOONEST),  # type: ignore[dict-item]
+        # 20, 40 and three times 80 ms.
+        (TooLate({"twilio": object()}, Patience()), 3 * delivery.SOONEST),  # type: ignore[dict-item]
     ],
 )
 async def test_small_finds_are_gathered(loop: Reader | Sender, apart: float) -> None:
@@ -69,6 +97,34 @@ async def test_small_finds_are_gathered(loop: Reader | Sender, apart: float) -> 
     loop.stop()
     await running
     assert took >= 5 * apart >= 0.05
+
+
+async def test_webhooks_that_follow_a_commit_closely_share_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "GATHER", 0.5)
+    door = Intake({})
+    door.start()
+    many = [*"bcd", *(f"e{n}" for n in range(intake.MUCH))]
+    try:
+        assert await keep(door, "a")
+        following = [asyncio.create_task(keep(door, key)) for key in "bc"]
+        # Without a pause they would be on their way to the database by now.
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert all(await asyncio.gather(*following, keep(door, "d")))
+        # So many wait for no clock.
+        monkeypatch.setattr(intake, "GATHER", 60.0)
+        assert all(await asyncio.gather(*(keep(door, key) for key in many[3:])))
+    finally:
+        await door.close()
+    async with await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as db:
+        found = await db.execute("SELECT key, xmin::text FROM messaging_carrierevent")
+        commits: dict[str, str] = dict(await found.fetchall())
+    assert len(commits) == 1 + len(many)
+    assert commits["a"] != commits["b"] == commits["c"] == commits["d"]
+
+
+async def keep(door: Intake, key: str) -> bool:
+    return await door.keep(NewEvent("nobody", "text", key, None, 1, "Body=x"))
 
 
 async def test_what_came_in_wakes_only_who_reads_it() -> None:
