@@ -104,6 +104,26 @@ def test_a_text_appears_everywhere_without_reloading(visit: Visit, juniper: Hous
     expect(jules).to_have_url(nora.url)
 
 
+def test_what_comes_before_the_scripts_do_is_shown(visit: Visit, juniper: House) -> None:
+    maya = juniper.client()
+    juniper.text(maya, "Hello")
+    page = visit("/clients", juniper.owner.user)
+    held: list[Route] = []
+    asked: list[str] = []
+    page.route("**/ui/inbox.*js", lambda route: held.append(route))
+    page.on("requestfinished", lambda request: asked.append("inbox") if "ui/inbox." in request.url else None)
+    page.on("request", lambda request: asked.append("line") if request.url.endswith("/events") else None)
+    page.goto(page.url.replace("/clients", "/inbox"), wait_until="commit")
+    expect(page.locator("a.conversation")).to_contain_text("Hello")
+    arrives(juniper, maya, "Running late")
+    # All that hears of it is there, but for what shows it.
+    page.evaluate("() => import(document.querySelector('script[src*=\"ui/live.\"]').src).then(() => null)")
+    for route in held:
+        route.continue_()
+    expect(page.locator("a.conversation")).to_contain_text("Running late")
+    assert asked[:2] == ["inbox", "line"]
+
+
 def test_what_is_sent_follows_its_receipts_in_place(visit: Visit, juniper: House) -> None:
     maya = juniper.client()
     old = juniper.text(maya, "Hello")

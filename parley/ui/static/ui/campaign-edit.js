@@ -1,12 +1,12 @@
 /* Writing a campaign: what would happen is asked for when something has changed, and when its counting is done. */
 const form = document.getElementById("campaign-form");
-const foretelling = () => document.getElementById("foretelling");
+const foretell = document.getElementById("foretell");
 const PAUSE = 500;
 
 let timer;
 function look(wait = PAUSE) {
   clearTimeout(timer);
-  timer = setTimeout(() => htmx.trigger(foretelling(), "look"), wait);
+  timer = setTimeout(() => htmx.trigger(foretell, "look"), wait);
 }
 form.addEventListener("change", () => look());
 /* Of a new one nothing is known until it says something. */
@@ -14,7 +14,8 @@ if (form.elements.version.value) look(0);
 
 /* The nudge of the job that counted. */
 document.addEventListener("parley:change", () => {
-  for (const part of document.querySelectorAll("#foretelling[data-counting], #last-figures[data-counting]")) htmx.trigger(part, "look");
+  if (document.querySelector("#foretelling[data-counting]")) htmx.trigger(foretell, "look");
+  for (const part of document.querySelectorAll("#last-figures[data-counting]")) htmx.trigger(part, "look");
 });
 
 /* Whom one has picked is a change; and what is taken back is shown again. */

@@ -140,10 +140,14 @@ function connect(wait = 500) {
 addEventListener("online", () => { if (source && source.readyState !== EventSource.OPEN) { source.close(); connect(); } });
 addEventListener("offline", () => tell({ event: "lost" }));
 
-if (navigator.locks && tabs) {
-  navigator.locks.request(CHANNEL, () => new Promise(() => connect()));
-  tabs.postMessage({ event: "here", data: ME });
-} else connect();
+/* Not before all scripts of the page can say what it shows: what the first greeting asks for would else lack a part of
+   it, and what had come since the page was made would not be shown. */
+addEventListener("DOMContentLoaded", () => {
+  if (navigator.locks && tabs) {
+    navigator.locks.request(CHANNEL, () => new Promise(() => connect()));
+    tabs.postMessage({ event: "here", data: ME });
+  } else connect();
+});
 
 /* ---- The number of clients who wait, before the page's name */
 const title = () => document.title.replace(/^\(\d+\+?\) /, "");
