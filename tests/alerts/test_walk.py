@@ -77,6 +77,8 @@ def test_a_reminder_is_written_tried_and_saved(visit: Visit, juniper: House) -> 
     expect(page.locator("#auto-test")).to_contain_text("Text sent to (503) 555-0190.")
     save.click()
     expect(page.locator(".toast", has_text="Saved")).to_be_visible()
+    # The page is another one, and does something once its scripts are there.
+    page.locator("body[data-connected]").wait_for(state="attached")
     saved = Rule.objects.get(kind="reminder")
     assert saved.texts["en"].endswith("or text us here to change it. With {{ staff.full_name }}!")
     assert saved.texts.keys() == {"en"}
