@@ -72,10 +72,8 @@ class Reaper(threading.Thread):
     def run(self) -> None:
         while not self._enough.wait(self._dice.uniform(*self._between)):
             place = self._dice.randrange(len(self._alive))
-            # Before it: this thread may have to wait for its turn afterwards, while what the dead worker had handed
-            # over is taken.
-            self.killed_at.append(time.time())
             self._nursery.kill(self._alive[place])
+            self.killed_at.append(time.time())
             self._alive[place] = self._nursery.start()
 
     def enough(self) -> None:
