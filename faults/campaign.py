@@ -217,9 +217,8 @@ def storm(
             300 + texts / 50,
             what="a final state",
         )
-    killed = [at for reaper in reapers for at in reaper.killed_at]
     return judge(world, house, campaign, before, outs.obeyed) | {
-        "kills": len(killed),
+        "kills": sum(reaper.kills for reaper in reapers),
         "stops": stops,
         "by_page": by_page,
         "answers": dict(outs.answers),

@@ -720,7 +720,7 @@ GUARDS: Sequence[Guard] = [
         "tests/messaging/test_doubt.py::test_what_follows_proved_absence",
     ),
     Guard(
-        "and an automatic one three times at most",
+        "and an automatic one or an offer no oftener than each may",
         DOUBT,
         "and attempt.try_number < TRIES[attempt.kind] and not attempt.confirms",
         "and not attempt.confirms",

@@ -49,10 +49,7 @@ BAD_WEATHER = {
 
 
 class Reaper(threading.Thread):
-    """Keeps `workers` alive, and kills one of them every so many seconds until it is told that it is `enough`.
-
-    `killed_at` are the moments (time.time).
-    """
+    """Keeps `workers` alive, and kills one of them every so many seconds until it is told that it is `enough`."""
 
     def __init__(
         self, nursery: Nursery, workers: int, seed: int, between: tuple[float, float] = (0.15, 0.6)
@@ -63,17 +60,13 @@ class Reaper(threading.Thread):
         self._between = between
         self._alive = [nursery.start() for _ in range(workers)]
         self._enough = threading.Event()
-        self.killed_at: list[float] = []
-
-    @property
-    def kills(self) -> int:
-        return len(self.killed_at)
+        self.kills = 0
 
     def run(self) -> None:
         while not self._enough.wait(self._dice.uniform(*self._between)):
             place = self._dice.randrange(len(self._alive))
             self._nursery.kill(self._alive[place])
-            self.killed_at.append(time.time())
+            self.kills += 1
             self._alive[place] = self._nursery.start()
 
     def enough(self) -> None:
