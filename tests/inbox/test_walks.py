@@ -107,7 +107,8 @@ def test_a_text_appears_everywhere_without_reloading(visit: Visit, juniper: Hous
 def test_what_comes_before_the_scripts_do_is_shown(visit: Visit, juniper: House) -> None:
     maya = juniper.client()
     juniper.text(maya, "Hello")
-    page = visit("/clients", juniper.owner.user)
+    # Its own line has been asked for: the next one is the Inbox's.
+    page = connected(visit("/clients", juniper.owner.user))
     held: list[Route] = []
     asked: list[str] = []
     page.route("**/ui/inbox.*js", lambda route: held.append(route))
