@@ -56,7 +56,10 @@ def asked(business: Business, typed: str) -> dict[str, Any] | None:
 
 
 def candidates() -> str:
-    """The beginning of a statement: `indexed` are all that match, unless there are `too_many` for that."""
+    """The beginning of a statement: `indexed` are all that match, unless there are `too_many` for that.
+
+    `so_many`: of those, some whose whole name begins so, where the index was not asked because that many do.
+    """
     return f"""
 WITH asked AS MATERIALIZED (
     SELECT to_tsquery('simple', %(all)s) AS words
@@ -84,10 +87,23 @@ WITH asked AS MATERIALIZED (
           AND business_id >= %(business)s
         ORDER BY business_id DESC, id DESC LIMIT {SAMPLE // PROBES}
     ) taken
+), begin_so AS MATERIALIZED (
+    -- If too many for the index begin so, names in order say it for a tenth of what all its entries cost.
+    SELECT id FROM (
+        SELECT id, sort_name FROM clients_client
+        WHERE NOT (SELECT are FROM few)
+          AND (SELECT count(*) FROM sample WHERE search @@ (SELECT words FROM asked)) BETWEEN 1 AND {COMMON}
+          AND business_id = %(business)s AND sort_name >= nullif(%(name)s::text, '')
+        ORDER BY sort_name, id LIMIT {MOST} + 1
+    ) first
+    WHERE starts_with(sort_name, %(name)s::text)
+), so_many AS MATERIALIZED (
+    SELECT id FROM begin_so WHERE (SELECT count(*) FROM begin_so) > {MOST}
 ), uncommon AS MATERIALIZED (
     SELECT to_tsquery('simple', string_agg(term, ' & ')) AS words FROM unnest(%(terms)s::text[]) term
     WHERE (SELECT are FROM few)
        OR (SELECT count(*) FROM sample WHERE search @@ to_tsquery('simple', term)) <= {COMMON}
+      AND NOT EXISTS (TABLE so_many)
 ), fetched AS MATERIALIZED (
     -- OFFSET 0: the index finds the rows, whatever the planner believes of the business.
     SELECT * FROM (

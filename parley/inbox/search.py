@@ -69,7 +69,7 @@ def _by_last() -> str:
     ) first
     WHERE starts_with(sort_name, %(name)s::text)
 ), others AS MATERIALIZED (
-    SELECT v.id, v.last_at FROM (SELECT id FROM indexed UNION TABLE named) c, LATERAL (
+    SELECT v.id, v.last_at FROM (SELECT id FROM indexed UNION TABLE named UNION TABLE so_many) c, LATERAL (
         SELECT id, last_at FROM messaging_conversation
         WHERE business_id = %(business)s AND client_id = c.id LIMIT 1
     ) v

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import uuid
 
 import pytest
@@ -172,13 +174,48 @@ def test_a_search_reads_no_more_however_many_match(juniper: House, narrow: None)
     for typed in ("maria", "m", "lee", "maria lee", "5035", "late", "nobody"):
         before = fetched("clients_client")
         answer = people(juniper.business, typed, 3)
-        # Whether there are more than a sample, its ends and itself, what the index may fetch, two walks, and the page.
-        assert fetched("clients_client") - before <= 7 + 2 + 6 + 4 + 2 * 5 + 3, typed
+        # Whether there are more than a sample, its ends and itself, who begin so, what the index may fetch, two walks,
+        # and the page.
+        assert fetched("clients_client") - before <= 7 + 2 + 6 + 4 + 4 + 2 * 5 + 3, typed
         assert len(answer.clients) <= 3
         before, conversations = fetched("clients_client"), fetched("messaging_conversation")
         in_inbox(juniper, typed)
-        assert fetched("clients_client") - before <= 7 + 2 + 6 + 4 + 9 + 4 + 3, typed
+        assert fetched("clients_client") - before <= 7 + 2 + 6 + 4 + 4 + 9 + 4 + 3, typed
         assert fetched("messaging_conversation") - conversations <= 3 * 9 + 4 + 3, typed
+
+
+def test_a_name_that_many_bear_is_not_asked_of_the_index_of_words(
+    juniper: House, narrow: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whatever the sample holds of it, it is not called common.
+    monkeypatch.setattr(search, "COMMON", search.SAMPLE)
+    monkeypatch.setattr(search, "MOST", 8)
+    for n in range(12):
+        juniper.text(juniper.client("Maria", f"Lee{n:02}", f"+1503556{n:04}"), "Hi", minutes_ago=60 - n)
+    # The newest conversations are with others, but for two: added last, so that the sample has them.
+    for n in range(inbox_search.WALK):
+        first, last = ("Maria", f"Lee9{n}") if n >= inbox_search.WALK - 2 else ("Cy", "Lee")
+        juniper.text(juniper.client(first, last, f"+1503557{n:04}"), "Hi", minutes_ago=20 - n)
+
+    def by_index(typed: str) -> int:
+        """How many entries the index of words gave."""
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(
+                f"EXPLAIN (ANALYZE, FORMAT JSON) {inbox_search._by_last()}",
+                search.asked(juniper.business, typed),
+            )
+            plan = json.dumps(cursor.fetchone()[0])
+        nodes = re.findall(r'"Index Name": "clients_search".*?"Actual Rows": ([0-9.]+)', plan)
+        assert len(nodes) == 1
+        return int(float(nodes[0]))
+
+    assert by_index("maria") == 0
+    # The two of the newest; then, of those by name who were read instead, whom one spoke with last.
+    assert in_inbox(juniper, "maria") == (["Maria Lee98", "Maria Lee97", "Maria Lee08"], search.MORE_PEOPLE)
+    # Their last name says nothing of it, and of all that match it must be asked.
+    assert by_index("lee") > search.MOST
+    assert by_index("maria lee") == 0
 
 
 def test_two_businesses_with_one_mark_find_their_own(juniper: House, narrow: None) -> None:
