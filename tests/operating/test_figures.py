@@ -31,6 +31,8 @@ from parley.pulse.beats import PROCESS, Heart
 from parley.pulse.models import Beat, Reading, Tally
 from parley.pulse.tasks import forget_old_beats
 from tests.people import House
+from tests.plans import as_new
+from tests.waiting import SOMEBODY_WAITS
 from tests.world import database_url
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -261,6 +263,17 @@ LOOKED_UP = [
 @pytest.mark.django_db
 def test_no_figure_reads_what_was_years_ago(juniper: House, django_assert_num_queries: Any) -> None:
     """Each of the great tables is read by an index that holds only what is open, or ends with the newest."""
+    as_new(
+        "messaging_message",
+        "messaging_attempt",
+        "messaging_carrierevent",
+        "messaging_backfill",
+        "procrastinate_jobs",
+        "calls_call",
+        "calls_recording",
+        "campaigns_campaign",
+        "campaigns_count",
+    )
     with connection.cursor() as cursor:
         # As planned for large tables.
         cursor.execute("SET LOCAL enable_seqscan = off")
@@ -383,8 +396,8 @@ async def test_a_loop_that_is_stuck_leaves_no_beat(line: Line, monkeypatch: pyte
         return await line.run(lambda db: beats.newest(db, loop)) is not None
 
     async def waits() -> bool:
-        rows = await line.run(lambda db: db.execute("SELECT 1 FROM pg_locks WHERE NOT granted"))
-        return await rows.fetchone() is not None
+        rows = await line.run(lambda db: db.execute(SOMEBODY_WAITS))
+        return bool((await rows.fetchone())[0])  # type: ignore[index]
 
     async with asyncio.timeout(30), await psycopg.AsyncConnection.connect(database_url()) as other:
         await other.execute("SELECT 1 FROM messaging_carrierevent FOR UPDATE")
