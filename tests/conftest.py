@@ -34,6 +34,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 # What a migration makes out of the code alone, and no test changes.
 KEPT = {"django_content_type", "auth_permission"}
+# Made by procrastinate's own SQL, so that Django would leave one test's jobs to the next.
+JOBS = {f"procrastinate_{what}" for what in ("jobs", "events", "periodic_defers", "workers")}
 USED = """
     SELECT c.relname, pg_relation_size(c.oid) FROM pg_class c
     WHERE c.relname = ANY(%s) AND c.relkind = 'r' AND pg_relation_size(c.oid) > 0
@@ -52,7 +54,7 @@ def _quick_flush() -> Iterator[None]:
 
     def empty(self: TransactionTestCase) -> None:
         known = connection.introspection
-        tables[:] = tables or sorted({*known.django_table_names(True, include_views=False)} - KEPT)
+        tables[:] = tables or sorted({*known.django_table_names(True, include_views=False)} - KEPT | JOBS)
         with connection.cursor() as cursor:
             cursor.execute(USED, [tables])
             used = dict(cursor.fetchall())
