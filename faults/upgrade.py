@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.ground import ground  # noqa: E402
-from faults.judge import COUNTS, judge, settled, tell  # noqa: E402
+from faults.judge import COUNTS, judge, tell, unsettled, until_none  # noqa: E402
 from faults.webhooks import Caller, in_background, kept, read, texts  # noqa: E402
 
 TALKS = 50
@@ -272,7 +272,7 @@ def upgrade(
     house.owner, house.business = owner, owner.business
     house.number = PhoneNumber.objects.get(business=owner.business)
     until(read, 60, what="reading")
-    until(lambda: settled(owner.business), 120, what="a final state for every message")
+    until_none(lambda: unsettled(owner.business), what="a final state for every message")
     out, came = judge(world, house), kept(flow.knocks)
     written = set(Message.objects.filter(direction="out").values_list("body", flat=True))
     seen = {name: out[name] + came[name] for name in COUNTS}
