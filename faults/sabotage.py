@@ -114,8 +114,8 @@ GUARDS: Sequence[Guard] = [
     Guard(
         "R4: a redirect is not followed",
         "parley/carriers/twilio/http.py",
-        "_Form(body, written), allow_redirects=False",
-        "_Form(body, written), allow_redirects=True",
+        "data=body, allow_redirects=False",
+        "data=body, allow_redirects=True",
         "tests/carriers/test_twilio_send.py -k refused_or_doubtful",
     ),
     Guard(
