@@ -151,7 +151,9 @@ def test_the_open_door_is_only_in_the_demo(client: Browser, db: None, settings: 
     assert client.get("/clients").status_code == (200 if demo else 302)
 
 
-def test_a_door_of_the_demo_waits_for_whoever_is_behind_it(client: Browser, db: None, settings: object) -> None:
+def test_a_door_of_the_demo_waits_for_whoever_is_behind_it(
+    client: Browser, db: None, settings: object
+) -> None:
     settings.DEMO = True  # type: ignore[attr-defined]
     assert client.get("/demo/loading")["Location"] == "/sign-in/"
     for door in ("open-as-owner", "open-a-new-business"):
