@@ -302,8 +302,8 @@ class Block:
                 continue
             try:
                 body = words.compose(client, recipient.pk, recipient.variant)
-            except Unfit:
-                self.skipped[recipient.pk] = "no_words"
+            except Unfit as unfit:
+                self.skipped[recipient.pk] = wording.why_unfit(unfit)
                 continue
             key = uuid.uuid5(self.campaign.pk, f"{recipient.pk}:{recipient.tries}")
             text = Automatic(client, self.campaign.name, body, key)

@@ -438,6 +438,7 @@ class Preview:
     count: segments.Segments
     special: list[str]
     gap_words: str
+    may_be_too_long: bool
 
 
 def _previews(campaign: Campaign) -> list[Preview]:
@@ -454,11 +455,12 @@ def _preview(
 ) -> Preview:
     source = campaign.wording_b if variant == "b" else campaign.wording
     wrong = wording.problems(source)
-    text, gap = "", ""
+    text, gap, may_be_too_long = "", "", False
     if not wrong:
         try:
             text = as_sent(words.compose(client, recipient, variant))
             gap = _gap(words, client, recipient, variant, source)
+            may_be_too_long = words.may_be_too_long(recipient, variant)
         except Unfit as unfit:
             wrong = [unfit.words]
     count = segments.count(text)
@@ -471,6 +473,7 @@ def _preview(
         count=count,
         special=segments.special(text) if count.encoding == "UCS-2" else [],
         gap_words=gap,
+        may_be_too_long=may_be_too_long,
     )
 
 
