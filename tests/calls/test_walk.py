@@ -75,7 +75,7 @@ def test_calls_from_installing_to_calling_back(
     phones.act(MAYA, sid, "hangup")
     expect(call.last).to_contain_text(re.compile(r"Incoming call.*\d:\d\d, you took it", re.S))
 
-    # Nobody answers the second one: a voicemail comes into the open thread, and is played there; and into the open list.
+    # Nobody answers the second one: a voicemail comes into the open thread and the open list, and is played there.
     app.goto("/apps/calls/voicemail")
     expect(app.get_by_text("No voicemails")).to_be_visible()
     sid = phones.call(MAYA, ours)
