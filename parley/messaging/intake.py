@@ -16,11 +16,11 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from time import monotonic
 from uuid import UUID
 
 import psycopg
@@ -194,7 +194,7 @@ class _Writer:
         done: asyncio.Future[bool] = loop.create_future()
         one = event, said, done
         self._waiting.append(one)
-        self._lately.append(time.monotonic())
+        self._lately.append(monotonic())
         self._some.set()
         if len(self._waiting) >= MUCH:
             self._enough.set()
@@ -212,7 +212,7 @@ class _Writer:
                 self._some.clear()
                 while self._waiting:
                     await self._gather(began + GATHER)
-                    began = time.monotonic()
+                    began = monotonic()
                     batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                     if not await self._in_database(batch):
                         await self._in_journal(batch)
@@ -222,7 +222,7 @@ class _Writer:
 
     async def _gather(self, until: float) -> None:
         """While many come: wait till then (monotonic seconds) for what shares the next commit, or till MUCH wait."""
-        now = time.monotonic()
+        now = monotonic()
         many = len(self._lately) == MANY and now - self._lately[0] < LATELY
         if now >= until or not many or len(self._waiting) >= MUCH:
             return
@@ -232,6 +232,9 @@ class _Writer:
             await self._enough.wait()
         finally:
             in_time.cancel()
+        if len(self._waiting) == 1:
+            # In vain: whoever sends them waits for one to be answered before the next.
+            self._lately.clear()
 
     async def _in_database(self, batch: Sequence[Waiting]) -> bool:
         """Whether the database has dealt with the batch in time."""

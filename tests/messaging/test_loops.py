@@ -100,11 +100,14 @@ async def test_small_finds_are_gathered(loop: Reader | Sender, apart: float) -> 
 
 
 async def test_webhooks_share_a_commit_while_many_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow this runs: nothing here was long ago, and nobody waits as long as the next commit is put off."""
-    monkeypatch.setattr(intake, "LATELY", 600.0)
+    now = 1000.0
+    monkeypatch.setattr(intake, "monotonic", lambda: now)
+    # Longer than anybody waits here: what is put off hangs.
     monkeypatch.setattr(intake, "GATHER", 600.0)
-    few = [f"a{n}" for n in range(intake.MANY - 1)]
-    much = [f"b{n}" for n in range(intake.MUCH)]
+    few, much, more = (
+        [f"{name}{n}" for n in range(count)]
+        for name, count in (("few", intake.MANY - 1), ("much", intake.MUCH), ("more", intake.MANY - 1))
+    )
     door = Intake({})
     door.start()
     try:
@@ -120,17 +123,20 @@ async def test_webhooks_share_a_commit_while_many_come(monkeypatch: pytest.Monke
             assert await keep(door, much[-1]), "so many wait for no clock"
             assert all(await asyncio.gather(*following))
             monkeypatch.setattr(intake, "GATHER", 0.01)
-            assert await keep(door, "c"), "put off, not given up"
-            monkeypatch.setattr(intake, "LATELY", 0.0)
+            assert await keep(door, "alone"), "put off, not given up"
             monkeypatch.setattr(intake, "GATHER", 600.0)
-            assert await keep(door, "d"), "the others were long ago"
+            # That was in vain, so the next are not put off.
+            for key in more:
+                assert await keep(door, key)
+            now += intake.LATELY
+            assert await keep(door, "later"), "the others were long ago"
     finally:
         await door.close()
     async with await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as db:
         found = await db.execute("SELECT key, xmin::text FROM messaging_carrierevent")
         commits: dict[str, str] = dict(await found.fetchall())
-    assert commits.keys() == {*few, *much, "c", "d"}
-    assert len({commits[key] for key in few}) == len(few)
+    assert commits.keys() == {*few, *much, *more, "alone", "later"}
+    assert len({commits[key] for key in few + more}) == len(few + more)
     assert len({commits[key] for key in much}) == 1
 
 
