@@ -97,6 +97,9 @@ def measure(folder: Path, wish: argparse.Namespace) -> dict[str, Any]:
     world = World(folder, patience=1.0)
     server = int(next((folder / "postgres").glob("data-*/postmaster.pid")).read_text().split()[0])
 
+    # Where others use the cores too.
+    longest = 120 + wish.rows / 50
+
     def reached() -> int:
         return Import.objects.values_list("reached", flat=True).get(pk=found.pk)
 
@@ -105,13 +108,13 @@ def measure(folder: Path, wish: argparse.Namespace) -> dict[str, Any]:
         lost, started, database = 0.0, _cpu_of(world), cpu_seconds(*family(server))
         tasks.begin(form.save())
         if wish.kill:
-            until(lambda: reached() > wish.rows / 3, 120, what="a third")
+            until(lambda: reached() > wish.rows / 3, longest, what="a third")
             lost = _cpu_of(world)
             world.kill("jobs#0")
             world.start("jobs#0")
         began = time.monotonic()
         while (state := Import.objects.values_list("state", flat=True).get(pk=found.pk)) in Import.UNDER_WAY:
-            assert time.monotonic() < began + 600, "not all were imported in ten minutes"
+            assert time.monotonic() < began + longest, f"not all were imported in {longest:g} s"
             time.sleep(0.2)
         database = cpu_seconds(*family(server)) - database
         workers = lost + _cpu_of(world) - started

@@ -21,7 +21,6 @@ counts are 0. What stood behind each text that was let in or misshown is said on
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import sys
 import time
@@ -29,7 +28,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,16 +37,21 @@ sys.path.insert(0, str(ROOT))
 
 from bench import marketing  # noqa: E402
 from bench.ground import a_house, ground  # noqa: E402
-from faults.judge import asked, settled, tell  # noqa: E402
+from faults.judge import (  # noqa: E402
+    asked,
+    attempts_began,
+    began_before,
+    tell,
+    tell_late,
+    unsettled,
+    until_none,
+)
 from faults.nursery import Nursery  # noqa: E402
 from faults.worker_kills import BAD_WEATHER, Reaper  # noqa: E402
 
 # As that of worker_kills, but nothing is taken long after it was handed over: an opt-out in between would be judged by
 # when the carrier took it.
 WEATHER = BAD_WEATHER | {"slow": 0.0}
-# What was handed over is taken so soon (seconds): long before its absence could be proved. The carrier has neither a
-# core of its own here nor the time that it has in life: a lease is 3 s.
-HANDED_OVER = 6.0
 # So many opt out at the same time: with a thread for each, whoever looks at the clock would wait for its turn.
 AT_ONCE = 32
 # From one death to the next of the same kind (seconds).
@@ -204,19 +207,15 @@ def storm(
         for reaper in reapers:
             reaper.start()
         try:
-            until(lambda: not going() or _nobody_waits(campaign), 120 + texts / 20, what="the writing")
+            until(lambda: not going() or _nobody_waits(campaign), 120 + texts / 5, what="the writing")
         finally:
             for reaper in reapers:
                 reaper.enough()
         act(len(may))
         for done in acting:
             done.result()
-        until(lambda: not going(), 300 + texts / 50, what="the end")
-        until(
-            lambda: settled(house.business) and not Change.objects.exists(),
-            300 + texts / 50,
-            what="a final state",
-        )
+        until(lambda: not going(), 300 + texts / 5, what="the end")
+        until_none(lambda: unsettled(house.business) + Change.objects.count(), what="a final state")
     return judge(world, house, campaign, before, outs.obeyed) | {
         "kills": sum(reaper.kills for reaper in reapers),
         "stops": stops,
@@ -245,7 +244,7 @@ def judge(
 ) -> dict[str, Any]:
     """The truth log against the recipients, the counts and the balance."""
     from parley.campaigns.models import Count, Recipient
-    from parley.messaging.models import Attempt, Message
+    from parley.messaging.models import Message
     from parley.quota.ledger import balance
 
     truth = [row for row in world.truth(direction="outbound-api") if row["to"] != ""]
@@ -258,26 +257,19 @@ def judge(
     }
     recipients = list(Recipient.objects.filter(campaign=campaign))
     states = dict(Message.objects.filter(business=house.business).values_list("pk", "state"))
-    began: dict[str, datetime] = dict(
-        Attempt.objects.exclude(carrier_id=None).values_list("carrier_id", "started_at")
-    )
+    began = attempts_began()
 
     def after(row: Any) -> bool:
         return row["to"] in obeyed and row["accepted_at"] > obeyed[row["to"]]
 
     def was_under_way(row: Any) -> bool:
-        started = began.get(row["sid"])
-        return (
-            started is not None
-            and started.timestamp() < obeyed[row["to"]]
-            and row["accepted_at"] - started.timestamp() < HANDED_OVER
-        )
+        return began_before(row, began.get(row["sid"]), obeyed[row["to"]])
 
     late = [row for row in truth if after(row)]
     under_way = sum(was_under_way(row) for row in late)
     for row in late:
         if not was_under_way(row):
-            _told_late(row, began.get(row["sid"]), obeyed[row["to"]])
+            tell_late(row, began.get(row["sid"]), obeyed[row["to"]])
     lost = misshown = 0
 
     def wrong(what: str, *seen: object) -> int:
@@ -338,15 +330,6 @@ def judge(
         "under_way": under_way,
         "canceled": sum(one.code == "opted_out" and one.phone in obeyed for one in recipients),
     }
-
-
-def _told_late(row: Any, started: datetime | None, obeyed: float) -> None:
-    """What a text that was let in has behind it, in seconds after the opt-out, for whoever looks for the reason."""
-    said = {
-        "accepted": round(row["accepted_at"] - obeyed, 3),
-        "began": started and round(started.timestamp() - obeyed, 3),
-    }
-    print("let in", json.dumps(said), file=sys.stderr)
 
 
 def main() -> None:

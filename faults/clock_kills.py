@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench.due import businesses, fill, wrong  # noqa: E402
 from bench.ground import ground  # noqa: E402
-from faults.judge import asked, tell  # noqa: E402
+from faults.judge import asked, tell, until_none  # noqa: E402
 from faults.nursery import Nursery  # noqa: E402
 
 AT_WORK = """
@@ -72,14 +72,10 @@ def storm(
                 nursery.kill(pid)
             kills += 1
             alive = [nursery.start() for _ in range(workers)]
-        until(lambda: not waiting.exists(), 60 + whole / 50, what="the end of all reminders")
+        until_none(waiting.count, what="the end of all reminders")
     rows = list(wrong(list(houses), each))
     world.start("texts")
-    until(
-        lambda: not Message.objects.exclude(state="delivered").exists(),
-        120 + whole / 50,
-        what="the delivery of all",
-    )
+    until_none(Message.objects.exclude(state="delivered").count, what="the delivery of all")
     got = Counter(row["to"] + row["from"] for row in world.truth(direction="outbound-api"))
     return {
         "tried": whole,

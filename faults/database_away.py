@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.ground import a_house, ground
-from faults.judge import tell
+from faults.judge import tell, until_none
 from faults.webhooks import (
     Caller,
     a_text,
@@ -30,8 +30,8 @@ from faults.webhooks import (
     in_background,
     kept,
     percentile,
-    read,
     texts,
+    unread,
 )
 
 STOPPING = 40
@@ -95,18 +95,14 @@ def main() -> None:
             returns = time.monotonic(), time.time()
             postgres.start()
             try:
-                until(lambda: not journal.waiting(folder / "journal"), 120, what="an empty journal")
+                until_none(lambda: journal.waiting(folder / "journal"), what="an empty journal")
                 drained = time.monotonic() - returns[0]
                 for one in refused:
                     until(lambda one=one: caller.post(one) == 200, 15, what="an opt-out")  # type: ignore[misc]
                 knocking.join()
-                until(read, 60, what="reading")
+                until_none(unread, what="reading")
                 out = Message.objects.filter(direction="out")
-                until(
-                    lambda: not out.filter(state__in=["queued", "sending", "unknown"]).exists(),
-                    60,
-                    what="sending",
-                )
+                until_none(out.filter(state__in=["queued", "sending", "unknown"]).count, what="sending")
                 taken = [row for row in world.truth() if row["direction"].startswith("outbound")]
                 stopped = {client.phone for client in clients[:STOPPING]}
                 during = [k for k in knocks if gone[1] < k.at < returns[1]]

@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.ground import a_house, ground  # noqa: E402
-from faults.judge import COUNTS, asked, judge, settled, tell  # noqa: E402
+from faults.judge import COUNTS, asked, judge, tell, unsettled, until_none  # noqa: E402
 
 CLIENTS = 500
 WEATHER = {"delivery_seconds": [0.05, 0.4], "callbacks_lost": 0.02, "callbacks_doubled": 0.05}
@@ -243,11 +243,11 @@ def run(
                 database.kill_one()
             died[postmaster] += 1
     assert not load.broken, load.broken
-    again(lambda: until(lambda: settled(house.business), 300, what="a final state for every message"))
+    again(lambda: until_none(lambda: unsettled(house.business), what="a final state for every message"))
     with contextlib.suppress(AssertionError):
         # What came while the database was away comes in from the journal; what is missing then is lost.
         until(lambda: load.answered.keys() <= kept(), 60)
-    until(lambda: not CarrierEvent.objects.filter(done_at=None).exists(), 60, what="events read")
+    until_none(CarrierEvent.objects.filter(done_at=None).count, what="events read")
     seen = judge(world, house, pages=pages)
     events = kept()
     came = list(Message.objects.filter(direction="in").values_list("carrier_id", "body"))

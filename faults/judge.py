@@ -14,11 +14,17 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 COUNTS = ("lost", "duplicated", "let_in", "misshown")
+# For so long (seconds) nothing may happen at all.
+STILL = 300.0
+# What was handed over is taken so soon (seconds): long before its absence could be proved. The carrier has neither a
+# core of its own here nor the time that it has in life.
+HANDED_OVER = 6.0
 # What becomes of a text, and how the thread shows it (`data-state`).
 LOOK = {"delivered": "delivered", "undelivered": "failed", "failed": "failed", "canceled": "sent"}
 _SHOWN = re.compile(r'<li class="message" id="m-([0-9a-f-]{36})"[^>]*? data-state="(\w*)"')
@@ -72,12 +78,56 @@ def misshown_on_screen(house: Any, became: Mapping[str, str], pages: int) -> int
     return wrong
 
 
-def settled(business: Any) -> bool:
-    """Has every text of this business come to an end?"""
+def unsettled(business: Any) -> int:
+    """How many texts of this business have not come to an end yet."""
     from parley.messaging.models import Message
 
     ours = Message.objects.filter(business=business, direction="out")
-    return not ours.exclude(state__in=["delivered", "undelivered", "failed", "canceled", "read"]).exists()
+    return ours.exclude(state__in=["delivered", "undelivered", "failed", "canceled", "read"]).count()
+
+
+def until_none(left: Callable[[], int], *, what: str, still: float = STILL) -> None:
+    """Wait until nothing is left, for as long as anything happens; fails when nothing did for `still` seconds.
+
+    On a machine that others use, no time for the whole is long enough, and a run that is given up proves nothing.
+    """
+    last, since = -1, time.monotonic()
+    while now := left():
+        if now != last:
+            last, since = now, time.monotonic()
+        assert time.monotonic() - since < still, (
+            f"{what}: {now} are left, and nothing happened for {still:g} s"
+        )
+        time.sleep(0.1)
+
+
+def began_before(row: Mapping[str, Any], started_at: datetime | None, obeyed: float) -> bool:
+    """Had the request for this row of the truth log begun before the opt-out counted (time.time)?
+
+    The lock of rule R6 is let go half a second after all of a request was handed over: a carrier that others keep
+    from its core takes it later. `started_at` is when our attempt at it was committed; None: there is none.
+    """
+    return (
+        started_at is not None
+        and started_at.timestamp() < obeyed
+        and row["accepted_at"] - started_at.timestamp() < HANDED_OVER
+    )
+
+
+def attempts_began() -> dict[str, datetime]:
+    """When each attempt that the carrier took was committed, by the carrier's id."""
+    from parley.messaging.models import Attempt
+
+    return dict(Attempt.objects.exclude(carrier_id=None).values_list("carrier_id", "started_at"))
+
+
+def tell_late(row: Mapping[str, Any], started: datetime | None, obeyed: float) -> None:
+    """What a text that was let in has behind it, in seconds after the opt-out, for whoever looks for the reason."""
+    said = {
+        "accepted": round(row["accepted_at"] - obeyed, 3),
+        "began": started and round(started.timestamp() - obeyed, 3),
+    }
+    print("let in", json.dumps(said), file=sys.stderr)
 
 
 def tell(fault: str, seen: Mapping[str, Any], began: float, **more: Any) -> None:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.ground import a_house, ground  # noqa: E402
-from faults.judge import judge, settled, tell  # noqa: E402
+from faults.judge import judge, tell, unsettled, until_none  # noqa: E402
 
 # Seconds. What must be safe, what the rule promises beyond it, and what must fail.
 SAFE, PROMISED, CONTROL = (0, 5, 10, 20, 30, 45, 60, 90, 120), (150, 180, 210), (260, 300)
@@ -60,7 +60,7 @@ def curve(
     late = time.monotonic() + max(delays) * patience
     # What is sent again is taken at once, and all receipts come.
     world.weather(slow=0.0, callbacks_lost=0.0)
-    until(lambda: settled(house.business), 300, what="a final state for every message")
+    until_none(lambda: unsettled(house.business), what="a final state for every message")
     until(lambda: time.monotonic() > late, 60)
     taken = Counter(row["body"] for row in world.truth(direction="outbound-api"))
     twice = {

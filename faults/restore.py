@@ -96,7 +96,7 @@ def destroyed_and_restored(
         world.texts_from(client.phone, number, f"Words of client {n}")
     for n, client in enumerate(stopping):
         world.texts_from(client.phone, house.number.number, OPT_OUTS[n % 2])
-    until(lambda: all_read() and not under_way(), 300, what="the end of the send")
+    until(lambda: all_read() and not under_way(), 900, what="the end of the send")
     jobs_are_done()
 
     for name in ("jobs", "texts", "web"):
@@ -117,7 +117,7 @@ def destroyed_and_restored(
     # Ten minutes cover every wait there is; a run that needs them has failed.
     until(lambda: Standing.objects.filter(quarantined_at=None).exists(), 600, what="the release")
     released = time.monotonic()
-    until(lambda: all_read() and not under_way(), 300, what="the end of what waited")
+    until(lambda: all_read() and not under_way(), 900, what="the end of what waited")
     jobs_are_done()
 
     truth = world.truth()

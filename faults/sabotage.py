@@ -114,8 +114,8 @@ GUARDS: Sequence[Guard] = [
     Guard(
         "R4: a redirect is not followed",
         "parley/carriers/twilio/http.py",
-        "_Form(body, written), allow_redirects=False",
-        "_Form(body, written), allow_redirects=True",
+        "data=body, allow_redirects=False",
+        "data=body, allow_redirects=True",
         "tests/carriers/test_twilio_send.py -k refused_or_doubtful",
     ),
     Guard(
@@ -167,6 +167,13 @@ GUARDS: Sequence[Guard] = [
         " or self._line.ended(idle=not self._using_line.locked()):",
         ":",
         "tests/messaging/test_delivery.py::test_a_session_that_the_server_ends_is_noticed_at_once",
+    ),
+    Guard(
+        "R6: it is asked whether a text may begin when the connection is there",
+        "parley/carriers/twilio/http.py",
+        "if self._why_not is not None and (why_not := self._why_not()):",
+        "if why_not := None:",
+        "tests/carriers/test_twilio_send.py::test_it_is_asked_whether_to_begin_when_the_connection_is_there",
     ),
     Guard(
         "R6: the claim asks again whether they opted out",

@@ -6,8 +6,9 @@ Real processes (`parley web`, `parley texts`) and the sandbox on a database of i
 it starts; STOPs come as signed webhooks at random moments of it. `unheard` clients more opt out and no webhook says
 so: theirs are found in the carrier's log, which is read every second or so here, and count from when they are.
 Judged by the sandbox's truth log. Prints one JSON line: `let_in` is the count of requests that the carrier took after
-the 200, or after the opt-out was found, `lost` those that were neither taken nor canceled and opt-outs that were
-never found, `misshown` those shown otherwise than they are.
+the 200, or after the opt-out was found, without those that had begun before (`under_way`: a carrier that has no core
+just then takes them late; each of either is said on stderr), `lost` those that were neither taken nor canceled and
+opt-outs that were never found, `misshown` those shown otherwise than they are.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.ground import a_house, ground  # noqa: E402
-from faults.judge import tell  # noqa: E402
+from faults.judge import attempts_began, began_before, tell, tell_late, until_none  # noqa: E402
 
 # The network does not hold back from a toll-free number after this word, so that only Parley does.
 UNHEARD = "QUIT"
@@ -64,7 +65,7 @@ def race(world: Any, house: Any, *, texts: int, stops: int, unheard: int, seed: 
         try:
             # At a random moment of the send: when so many of its texts have left.
             due = dice.randrange(texts)
-            until(lambda: left() >= due or not queued(), 600, what="the send")
+            until(lambda: left() >= due or not queued(), 3_600, what="the send")
             if phone in silent:
                 world.texts_from(phone, house.number.number, UNHEARD)
                 return
@@ -114,18 +115,24 @@ def race(world: Any, house: Any, *, texts: int, stops: int, unheard: int, seed: 
     finally:
         over.set()
         watching.join()
-    until(lambda: not Message.objects.filter(state__in=["queued", "sending", "unknown"]).exists(), 600)
-    until(lambda: not Message.objects.filter(state__in=["accepted", "sent"]).exists(), 60)
+    open_states = ["queued", "sending", "unknown", "accepted", "sent"]
+    until_none(Message.objects.filter(state__in=open_states).count, what="a final state for every message")
     truth = [row for row in world.truth() if row["direction"].startswith("outbound")]
     taken = Counter(row["body"] for row in truth)
     shown = dict(Message.objects.filter(direction="out").values_list("body", "state"))
+    began = attempts_began()
+    late = [row for row in truth if row["to"] in obeyed and row["accepted_at"] > obeyed[row["to"]]]
+    for row in late:
+        tell_late(row, began.get(row["sid"]), obeyed[row["to"]])
+    under_way = sum(began_before(row, began.get(row["sid"]), obeyed[row["to"]]) for row in late)
     return {
         "tried": texts,
         "stops": stops,
         "unheard": unheard,
         "answers": dict(refused),
         "canceled": sum(state == "canceled" for state in shown.values()),
-        "let_in": sum(row["to"] in obeyed and row["accepted_at"] > obeyed[row["to"]] for row in truth),
+        "let_in": len(late) - under_way,
+        "under_way": under_way,
         "lost": sum(body not in taken and state != "canceled" for body, state in shown.items())
         + len(silent - found()),
         "duplicated": sum(count - 1 for count in taken.values()),

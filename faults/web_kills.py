@@ -22,8 +22,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.ground import a_house, family, ground
-from faults.judge import tell
-from faults.webhooks import Caller, answers, in_background, kept, percentile, read, texts
+from faults.judge import tell, until_none
+from faults.webhooks import Caller, answers, in_background, kept, percentile, texts, unread
 
 
 def alive(pid: int) -> bool:
@@ -72,7 +72,7 @@ def main() -> None:
                     pid = world.launch("web")
                     until(lambda: over.is_set() or world.answers(f"{world.url}/healthz"), 30, what="web")
             knocking.join()
-            until(read, 60, what="reading")
+            until_none(unread, what="reading")
             seen = {"tried": len(knocks), **kept(knocks), "answers": answers(knocks), "kills": kills}
             seen["p99_ms"] = percentile([k.took for k in knocks if k.status == 200], 0.99)
     tell("web_kills", seen, began, seed=wish.seed)

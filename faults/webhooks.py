@@ -153,11 +153,11 @@ def kept(knocks: Sequence[Knock]) -> dict[str, int]:
     }
 
 
-def read() -> bool:
-    """Has `parley texts` read all that came?"""
+def unread() -> int:
+    """How much of what came `parley texts` has not read yet."""
     from parley.messaging.models import CarrierEvent
 
-    return not CarrierEvent.objects.filter(done_at=None, trouble="").exists()
+    return CarrierEvent.objects.filter(done_at=None, trouble="").count()
 
 
 def answers(knocks: Sequence[Knock]) -> dict[str, int]:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.ground import a_house, ground  # noqa: E402
-from faults.judge import asked, judge, settled, tell  # noqa: E402
+from faults.judge import asked, judge, tell, unsettled, until_none  # noqa: E402
 from faults.nursery import Nursery  # noqa: E402
 
 # 12 % of the carrier's answers are bad, each in its own way; receipts are lost, doubled and shuffled too. The latest
@@ -80,7 +80,6 @@ def storm(
     """Write `texts` over so many clients while workers die; judge when all has settled. `kills` counts the deaths."""
     from parley.messaging.models import Message
     from parley.messaging.sending import send
-    from tests.waiting import until
 
     people = [house.client(f"C{n}", phone=f"+1503{5550100 + n}") for n in range(clients)]
 
@@ -95,15 +94,10 @@ def storm(
         reaper.start()
         try:
             write(range(min(texts // 2, 200), texts))
-            until(
-                lambda: not Message.objects.filter(state__in=["queued", "sending"]).exists(),
-                # Two busy cores start so few workers between two deaths.
-                120 + texts / 10,
-                what="leaving",
-            )
+            until_none(Message.objects.filter(state__in=["queued", "sending"]).count, what="leaving")
         finally:
             reaper.enough()
-        until(lambda: settled(house.business), 300 + texts / 50, what="a final state for every message")
+        until_none(lambda: unsettled(house.business), what="a final state for every message")
     return judge(world, house, pages=pages) | {"kills": reaper.kills}
 
 

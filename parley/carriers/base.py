@@ -300,10 +300,17 @@ class Carrier(Protocol):
 
     name: str
 
-    async def send(self, text: Outgoing, written: Callable[[], None] = lambda: None) -> Accepted:
+    async def send(
+        self,
+        text: Outgoing,
+        written: Callable[[], None] = lambda: None,
+        why_not: Callable[[], str] = lambda: "",
+    ) -> Accepted:
         """Hand one text over. Raises NotSent, Paused, Refused or Doubt.
 
-        `written` is called when the whole request has been handed to the network: from then on it is on its way.
+        `why_not` is asked right before the first byte, when the connection is there: if it says anything, nothing is
+        written, and these are the words of NotSent. `written` is called when the whole request has been handed to the
+        network: from then on it is on its way.
         """
 
     async def fetch(self, carrier_id: str) -> Listed | None:

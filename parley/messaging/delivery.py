@@ -16,7 +16,7 @@ import random
 import time
 import zoneinfo
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -561,19 +561,22 @@ class Delivery:
         try:
             if text.wait:
                 await asyncio.sleep(max(0.0, text.claimed_at + text.wait - time.monotonic()))
-            if session != self._line.session or self._line.ended(idle=not self._using_line.locked()):
-                # The lock went with its session: somebody may have opted out since.
-                outcome = self._later(text, "The database was away for a moment.", None)
-            else:
-                outcome = await self._outcome(text)
+            outcome = await self._outcome(text, partial(self._why_not, text, session))
         finally:
             self._release(text.attempt_id)
         self._outcomes.put_nowait(outcome)
 
-    async def _outcome(self, text: Claimed) -> Outcome:
+    def _why_not(self, text: Claimed, session: int) -> str:
+        """Why a text that `session` claimed must not begin any more; "" if it may. For the moment of its first byte."""
+        if session != self._line.session or self._line.ended(idle=not self._using_line.locked()):
+            # The lock went with its session: somebody may have opted out since.
+            return "The database was away for a moment."
         if time.monotonic() - text.claimed_at > self.patience.stale:
             # This worker was stopped or starved; the sweeper may already hold the attempt. It must not begin now.
-            return self._later(text, "It waited too long for its turn.", None)
+            return "It waited too long for its turn."
+        return ""
+
+    async def _outcome(self, text: Claimed, why_not: Callable[[], str]) -> Outcome:
         carrier = self.carriers[text.carrier]
         try:
             answer: Accepted = await carrier.send(
@@ -586,6 +589,7 @@ class Delivery:
                     validity_seconds=self._validity(text),
                 ),
                 partial(self._written, text.attempt_id),
+                why_not,
             )
         except NotSent as error:
             return self._later(text, error.words, error.retry_after, error.code)

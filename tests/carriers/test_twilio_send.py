@@ -156,6 +156,23 @@ async def test_what_is_sent(text: Outgoing, form: list[tuple[str, str]]) -> None
     assert sent.headers["authorization"] == f"Basic {basic}"
 
 
+async def test_it_is_asked_whether_to_begin_when_the_connection_is_there() -> None:
+    ends: list[socket.socket] = []
+
+    def why_not() -> str:
+        ends.append(server.accept()[0])
+        return "Somebody else has it."
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        async with twilio(f"http://127.0.0.1:{server.getsockname()[1]}") as carrier:
+            with pytest.raises(NotSent, match="Somebody else has it"):
+                await carrier.send(TEXT, why_not=why_not)
+    with ends[0] as end:
+        end.settimeout(10)
+        assert end.recv(1) == b"", "not one byte"
+
+
 @pytest.mark.parametrize(
     ("answer", "accepted"),
     [

@@ -23,7 +23,7 @@ from parley.messaging.models import Attempt, CarrierEvent, Outbox
 from parley.messaging.patience import Patience
 from parley.messaging.receiving import Receiving
 from parley.numbers.models import PhoneNumber
-from parley.operating import exposition, figures
+from parley.operating import exposition, figures, words
 from parley.operating.figures import Figures
 from parley.operating.metrics import metrics
 from parley.pulse import beats, tallies
@@ -206,6 +206,7 @@ def test_calls_and_campaigns_are_counted(juniper: House, alder: House) -> None:
             business=juniper.business,
             call=last,
             carrier_id=f"RE{minutes}",
+            url="https://carrier.example/RE",
             state=state,
             delete_at=timezone.now(),
         )
@@ -235,7 +236,19 @@ def test_calls_and_campaigns_are_counted(juniper: House, alder: House) -> None:
     ):
         assert line in told, line
     assert not any('direction="out",outcome="answered"' in line for line in told), "longer ago than a day"
-    assert a_minute(read().voicemails[1], 9)
+    now = read()
+    assert a_minute(now.voicemails[1], 9)
+    assert ("A client", "Answered", 1, 2) in (words.calls(now) or ())
+    assert ("A member", "Could not be connected", 0, 1) in (words.calls(now) or ())
+    assert (
+        words.calls_now(now) == "1 call under way. 2 voicemails still at the carrier, the oldest for 9 min."
+    )
+    assert words.campaigns(now) == [("Sending", 2, 42)]
+    assert not any("voicemail" in one.what for one in words.troubles(now))
+    Recording.objects.filter(state="waiting").update(at=timezone.now() - timedelta(minutes=16))
+    assert any(
+        "A voicemail has been at the carrier for 16 min." in one.what for one in words.troubles(read())
+    )
 
 
 LOOKED_UP = [
@@ -255,7 +268,7 @@ LOOKED_UP = [
         {"calls_call_pkey"},
     ),
     (figures.CALLS_NOW, None, {"calls_open"}),
-    (figures.VOICEMAILS, None, {"recordings_to_fetch"}),
+    (figures.VOICEMAILS, None, {"recordings_there"}),
     (figures.CAMPAIGNS, None, {"campaigns_going", "count_once"}),
 ]
 

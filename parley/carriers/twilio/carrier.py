@@ -95,7 +95,12 @@ class Twilio:
         self._shared_keys = dict(shared_keys or {})
         self._http = Http(account_sid, auth_token, timeout=timeout, connections=connections)
 
-    async def send(self, text: Outgoing, written: Callable[[], None] = lambda: None) -> Accepted:
+    async def send(
+        self,
+        text: Outgoing,
+        written: Callable[[], None] = lambda: None,
+        why_not: Callable[[], str] = lambda: "",
+    ) -> Accepted:
         """Hand one text over. Raises NotSent, Paused, Refused or Doubt. Twilio has no key to make it safe to
         repeat, so nothing here ever repeats it.
         """
@@ -105,7 +110,7 @@ class Twilio:
         form += [("MediaUrl", url) for url in text.media_urls]
         if text.validity_seconds is not None:
             form.append(("ValidityPeriod", str(min(max(text.validity_seconds, 1), _LONGEST_VALIDITY))))
-        answer = await self._http.post(self._messages, form, written)
+        answer = await self._http.post(self._messages, form, written, why_not)
         sid = answer.get("sid")
         if not (isinstance(sid, str) and SID.fullmatch(sid)):
             raise Doubt(

@@ -43,14 +43,21 @@ class Http:
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: URL, form: Form, written: Callable[[], None] | None = None) -> dict[str, Any]:
+    async def post(
+        self,
+        url: URL,
+        form: Form,
+        written: Callable[[], None] | None = None,
+        why_not: Callable[[], str] | None = None,
+    ) -> dict[str, Any]:
         """Have something done. Raises NotSent, Paused, Refused or Doubt.
 
-        `written` is called when all of the request has been handed to the network.
+        `why_not` and `written` are `Carrier.send`'s.
         """
         # As urllib's urlencode does it, but our own names need no quoting: half its time, for every text.
-        body = "&".join([f"{name}={quote_plus(value, errors='replace')}" for name, value in form]).encode()
-        status, retry_after, raw = await self._act("POST", url, body, written)
+        raw = "&".join([f"{name}={quote_plus(value, errors='replace')}" for name, value in form]).encode()
+        body = _Form(raw, written, why_not)
+        status, retry_after, raw = await self._act("POST", url, body)
         said = _parsed(raw)
         if 200 <= status < 300 and said is not None:
             return said
@@ -83,18 +90,16 @@ class Http:
             await self._session.close()
             self._session = None
 
-    async def _act(
-        self, method: str, url: URL, body: bytes | None, written: Callable[[], None] | None = None
-    ) -> tuple[int, str | None, bytes]:
+    async def _act(self, method: str, url: URL, body: _Form | None) -> tuple[int, str | None, bytes]:
         # A redirect is not followed: the library would hand the text and our credentials to another address.
         try:
-            async with self._open().request(
-                method, url, data=None if body is None else _Form(body, written), allow_redirects=False
-            ) as answer:
+            async with self._open().request(method, url, data=body, allow_redirects=False) as answer:
                 return answer.status, answer.headers.get("Retry-After"), await _read(answer)
         except _UNCONNECTED as error:
             raise NotSent(_NOT_REACHED) from error
         except Exception as error:
+            if body is not None and body.kept_back:
+                raise NotSent(body.kept_back) from error
             raise Doubt(_NO_ANSWER) from error
 
     def _open(self) -> aiohttp.ClientSession:
@@ -108,14 +113,29 @@ class Http:
         return self._session
 
 
-class _Form(aiohttp.BytesPayload):
-    """A form that says when all of it has been handed to the network. (aiohttp's tracing would cost a tenth more.)"""
+class _KeptBack(Exception):
+    """Nothing of the request was written."""
 
-    def __init__(self, body: bytes, written: Callable[[], None] | None) -> None:
+
+class _Form(aiohttp.BytesPayload):
+    """A form that asks before its first byte, and says when all of it has been handed to the network.
+
+    (aiohttp's tracing would cost a tenth more.) `kept_back` is why it was not written.
+    """
+
+    def __init__(
+        self, body: bytes, written: Callable[[], None] | None, why_not: Callable[[], str] | None
+    ) -> None:
         super().__init__(body, content_type="application/x-www-form-urlencoded")
         self._written = written
+        self._why_not = why_not
+        self.kept_back = ""
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        # The connection is there, which may have taken a while, and aiohttp writes the headers with the first of this.
+        if self._why_not is not None and (why_not := self._why_not()):
+            self.kept_back = why_not
+            raise _KeptBack
         await super().write_with_length(writer, content_length)
         if self._written is not None:
             self._written()
