@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from asgiref.sync import SyncToAsync
 from django.contrib.auth.hashers import Argon2PasswordHasher
@@ -19,7 +20,7 @@ from parley.quota.models import Pack
 from parley.quota.packs import make_first_packs
 from tests import template
 from tests.people import House, make_house
-from tests.world import World
+from tests.world import World, database_url
 
 # Two cores that run two workers and a browser: a slow example is not a wrong one.
 settings.register_profile("parley", deadline=None)
@@ -124,6 +125,17 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     world = item.config.stash.get(WEB, None)
     if world and not (nextitem and (nextitem.parent is item.parent or _asks_for_web(nextitem.parent))):
         world.stop_all_but()
+        if nextitem:
+            _forget_beats()
+
+
+def _forget_beats() -> None:
+    """`parley web` left some until its end, after its last test's database was emptied."""
+    # After the last test of all the settings name another database again.
+    assert connection.settings_dict["NAME"].startswith("test_")
+    with psycopg.connect(database_url(), autocommit=True) as db:
+        for table in ("pulse_beat", "pulse_tally", "pulse_reading"):
+            db.execute(f"DELETE FROM {table}")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.messaging.test_routing import likes_marketing, shared
 from tests.people import House
 
 NUMBER = "+18445550110"
+TUESDAY = 1
 Make = Callable[..., Campaign]
 
 
@@ -30,8 +32,14 @@ def marketing(db: None) -> PhoneNumber:
 
 @pytest.fixture
 def at_noon() -> Iterator[None]:
-    """Everywhere that Parley texts it is an hour at which marketing may go out."""
-    with time_machine.travel("2026-11-24T19:00:00Z", tick=True):
+    """Everywhere that Parley texts it is an hour at which marketing may go out: on the last Tuesday.
+
+    The database's clock goes on meanwhile: what rests for a week must not have rested, however late it is.
+    """
+    noon = datetime.now(UTC).replace(hour=19, minute=0, second=0, microsecond=0)
+    while noon > datetime.now(UTC) or noon.weekday() != TUESDAY:
+        noon -= timedelta(days=1)
+    with time_machine.travel(noon, tick=True):
         yield
 
 

@@ -80,8 +80,9 @@ def test_hostile_names_stay_words(juniper: House, sent: Campaign) -> None:
         "Not sent",
         "Has not agreed to offers. Ask them, and note it on their card.",
     ]
+    at = f"{sent.started_at.astimezone(sent.business.zone):%Y-%m-%d %H:%M:%S}"
     for kept in HOSTILE[6:]:
-        assert by_name[kept][1:6] == [by_name[kept][1], "", "Delivered", "", "2026-11-24 10:00:00"]
+        assert by_name[kept][1:6] == [by_name[kept][1], "", "Delivered", "", at]
 
 
 FILL = """

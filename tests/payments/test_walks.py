@@ -73,6 +73,8 @@ def test_an_estimate_is_accepted(visit: Visit, juniper: House) -> None:
     page.get_by_role("link", name="New estimate").click()
     form = page.get_by_role("dialog", name="New estimate")
     form.get_by_role("button", name="Luis Ortega").click()
+    # The form knows whom it is for once the answer is there.
+    expect(form.get_by_text("Tell Luis")).to_be_visible()
     form.get_by_label("What for").fill("Wedding")
     form.get_by_label("Amount").fill("860")
     form.get_by_role("button", name="Send estimate").click()
