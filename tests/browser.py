@@ -24,6 +24,9 @@ FIND_ISSUES = """async (options) => {
     return violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)]);
 }"""
 
+# Before a page's scripts a link leads away instead of opening its dialog, and a key does nothing.
+LOADED = "addEventListener('load', () => document.documentElement.setAttribute('data-loaded', ''))"
+
 Visit = Callable[..., Page]
 
 # It waits for the thing itself; the end is far off because two other workers may be using the two cores.
@@ -41,17 +44,33 @@ def chromium(django_db_setup: None) -> Iterator[Browser]:
         browser.close()
 
 
+def patient(page: Page) -> Page:
+    """Let whatever is done to the page, or expected of it, wait for its scripts: also after it has led to another."""
+    page.add_init_script(LOADED)
+    page.add_locator_handler(
+        page.locator("html:not([data-loaded])"), lambda: page.wait_for_load_state("load")
+    )
+    return page
+
+
 @pytest.fixture
 def visit(chromium: Browser, web: World) -> Iterator[Visit]:
     """`visit("/clients", juniper.owner.user, size="phone", theme="dark")`: a page, signed in if a user is given.
 
-    A script that failed, or something the policy forbade, fails the test.
+    A script that failed, or something the policy forbade, fails the test. `early` is for what people do before the
+    scripts are there: nothing waits for them.
     """
     contexts: list[BrowserContext] = []
     troubles: list[str] = []
 
     def open_page(
-        address: str, user: User | None = None, *, size: str = "desk", theme: str = "light", **more: Any
+        address: str,
+        user: User | None = None,
+        *,
+        size: str = "desk",
+        theme: str = "light",
+        early: bool = False,
+        **more: Any,
     ) -> Page:
         width, height = PHONE if size == "phone" else DESK
         touch = {"has_touch": True, "is_mobile": True} if size == "phone" else {}
@@ -71,6 +90,8 @@ def visit(chromium: Browser, web: World) -> Iterator[Visit]:
             key = session.cookies[settings.SESSION_COOKIE_NAME].value
             context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": key, "url": web.url}])
         page = context.new_page()
+        if not early and more.get("java_script_enabled", True):
+            patient(page)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda said: "Content Security Policy" in said.text and troubles.append(said.text))
         page.goto(address)

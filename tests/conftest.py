@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from asgiref.sync import SyncToAsync
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management.color import no_style
-from django.db import connection
+from django.db import connection, connections
 from django.test import TransactionTestCase
 from hypothesis import settings
 
@@ -33,6 +34,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 # What a migration makes out of the code alone, and no test changes.
 KEPT = {"django_content_type", "auth_permission"}
+# Made by procrastinate's own SQL, so that Django would leave one test's jobs to the next.
+JOBS = {f"procrastinate_{what}" for what in ("jobs", "events", "periodic_defers", "workers")}
 USED = """
     SELECT c.relname, pg_relation_size(c.oid) FROM pg_class c
     WHERE c.relname = ANY(%s) AND c.relkind = 'r' AND pg_relation_size(c.oid) > 0
@@ -51,7 +54,7 @@ def _quick_flush() -> Iterator[None]:
 
     def empty(self: TransactionTestCase) -> None:
         known = connection.introspection
-        tables[:] = tables or sorted({*known.django_table_names(True, include_views=False)} - KEPT)
+        tables[:] = tables or sorted({*known.django_table_names(True, include_views=False)} - KEPT | JOBS)
         with connection.cursor() as cursor:
             cursor.execute(USED, [tables])
             used = dict(cursor.fetchall())
@@ -111,7 +114,13 @@ def _asks_for_web(module: pytest.Module) -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """`parley web` serves one module after the other, and is away in those that know nothing of it."""
+    """What a test leaves to the next.
+
+    The thread in which asynchronous tests ask the ORM has a connection of its own: left open, it would be dead after a
+    test that ends all sessions, and keep the database from being dropped. `parley web` serves one module after the
+    other, and is away in those that know nothing of it.
+    """
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
     world = item.config.stash.get(WEB, None)
     if world and not (nextitem and (nextitem.parent is item.parent or _asks_for_web(nextitem.parent))):
         world.stop_all_but()

@@ -12,6 +12,14 @@ T = TypeVar("T")
 # Far off, because others may be using the cores: who waits for what comes loses nothing by it.
 SECONDS = 60.0
 
+# Does a session of this database wait for a lock? Other test processes' databases are on the same server, and their
+# sessions wait too. (pg_stat_activity knows which database a session is in, but stands still in a transaction.)
+SOMEBODY_WAITS = """
+    SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid IN (
+        SELECT pid FROM pg_locks
+        WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())))
+"""
+
 # In blocks of so many, below those that a Linux that nobody has set otherwise gives by itself: to connections, and to
 # whoever listens on port 0.
 FIRST_PORT, LAST_PORT, BLOCK = 20_000, 32_767, 100

@@ -156,7 +156,7 @@ class World:
         return self.folder / f"{name}.log"
 
     def afresh(self, *names: str, patience: float = 0.05) -> None:
-        """Start these for another test: the sandbox knows nothing of the last, and no job of other tests waits."""
+        """Start these for another test: the sandbox knows nothing of the last, and no job waits."""
         shutil.rmtree(self.folder / "sandbox", ignore_errors=True)
         self.environment["PARLEY_PATIENCE"] = str(patience)
         forget_jobs()
@@ -252,7 +252,7 @@ class World:
 
 
 def forget_jobs() -> None:
-    """Emptying the database between tests leaves procrastinate's tables: jobs of other tests would be done first."""
+    """What a test has set up before its workers begin is not for them to do."""
     with connections["default"].cursor() as cursor:
         cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -12,7 +13,6 @@ from parley.alerts.kinds import KINDS
 from parley.alerts.models import Rule
 from parley.alerts.placeholders import values
 from parley.businesses.models import Member
-from parley.businesses.tenancy import new_id
 from parley.clients.models import Client, with_email
 from parley.messaging import sending
 from parley.messaging.models import Message
@@ -27,10 +27,11 @@ class Outcome:
     words: str
 
 
-def send_test(member: Member, rule: Rule, example: Example, language: str) -> list[Outcome]:
+def send_test(member: Member, rule: Rule, example: Example, language: str, press: uuid.UUID) -> list[Outcome]:
     """Send the message as `example` would read it to the member's own mobile, email, or both, as the rule says.
 
-    The text goes to a card of their own, which is made where nobody has the number.
+    The text goes to a card of their own, which is made where nobody has the number. The same words with the same
+    `press` (`ui.pressed`) are sent once.
     """
     business = member.business
     shown = Rule(
@@ -45,23 +46,30 @@ def send_test(member: Member, rule: Rule, example: Example, language: str) -> li
     outcomes = []
     if rule.sms or not rule.email:
         card = card_of(member, phone=member.phone)
-        outcomes.append(send_text(member, card, f"Test: {KINDS[rule.kind].name}", composed.text))
+        outcomes.append(send_text(member, card, f"Test: {KINDS[rule.kind].name}", composed.text, press))
     if rule.email:
         card = card_of(member, email=member.user.email)
         title = f"Test: {KINDS[rule.kind].name}"
         outcomes.append(
-            _send(member, card, title, "email", composed.email, f"to {card.email}", composed.subject)
+            _send(member, card, title, "email", composed.email, f"to {card.email}", press, composed.subject)
         )
     return outcomes
 
 
-def send_text(member: Member, card: Client, title: str, body: str) -> Outcome:
-    """Send these words to the member's own card by text."""
-    return _send(member, card, title, "sms", body, f"to {pretty(card.phone)}")
+def send_text(member: Member, card: Client, title: str, body: str, press: uuid.UUID) -> Outcome:
+    """Send these words to the member's own card by text; with the same `press` once."""
+    return _send(member, card, title, "sms", body, f"to {pretty(card.phone)}", press)
 
 
 def _send(
-    member: Member, card: Client, title: str, channel: str, body: str, to: str, subject: str = ""
+    member: Member,
+    card: Client,
+    title: str,
+    channel: str,
+    body: str,
+    to: str,
+    press: uuid.UUID,
+    subject: str = "",
 ) -> Outcome:
     try:
         message = sending.send_automatic(
@@ -70,7 +78,7 @@ def _send(
             kind=Message.Kind.TRANSACTIONAL,
             title=title,
             body=body,
-            key=new_id(),
+            key=uuid.uuid5(press, f"{channel} {card.pk} {body}"),
             channel=channel,
             subject=f"Test: {subject}" if subject else "",
         )

@@ -32,6 +32,7 @@ from parley.clients.models import Client
 from parley.sms import segments
 from parley.sms.numbers import BadNumber, Country, parse
 from parley.ui.dialogs import render_sheet
+from parley.ui.pressed import key_of
 
 FIRST_SHOWN = "reminder"
 SERVICES_SHOWN = 200
@@ -164,7 +165,9 @@ def test(request: MemberRequest, kind: str) -> HttpResponse:
             problem = bad.words
     outcomes = []
     if not problem:
-        outcomes = trying_out.send_test(member, rule, example(rule, service), form.shown)
+        outcomes = trying_out.send_test(
+            member, rule, example(rule, service), form.shown, key_of(request.POST)
+        )
     context = {"tested": outcomes, "test_problem": problem, "my_mobile": typed, "kind": of, "form": form}
     if "HX-Request" in request.headers:
         return render(request, "alerts/_test.html", context | {"service": service})

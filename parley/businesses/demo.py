@@ -3,8 +3,9 @@
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.views.decorators.http import require_POST
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
 
 from parley.businesses import second_factor
 from parley.businesses.models import User
@@ -14,6 +15,8 @@ OWNER = "nora@juniperhair.example"
 # Of the business that has not begun to text.
 BEGINNER = "amelia@harbourphysio.example"
 OPERATOR = "operator@parley.example"
+# In the session of whoever pressed a door before there was somebody behind it: who.
+WAITED_FOR = "demo_waited_for"
 
 
 @require_POST
@@ -31,9 +34,28 @@ def open_as_beginner(request: HttpRequest) -> HttpResponse:
 def _open(request: HttpRequest, email: str) -> HttpResponse:
     if not settings.DEMO:
         raise Http404
-    owner = get_object_or_404(User, email=email)
+    owner = User.objects.filter(email=email).first()
+    if owner is None:
+        # Parley answers some seconds before its sample data is there.
+        request.session[WAITED_FOR] = email
+        return redirect("demo_loading")
+    request.session.pop(WAITED_FOR, None)
     login(request, owner, backend=BACKEND)
     return redirect("inbox")
+
+
+@never_cache
+@require_GET
+def loading(request: HttpRequest) -> HttpResponse:
+    """Wait for the sample data, and then open the door that was pressed; 404 anywhere but in the demo."""
+    email = request.session.get(WAITED_FOR)
+    if not settings.DEMO:
+        raise Http404
+    if email is None:
+        return redirect("account_login")
+    if User.objects.filter(email=email).exists():
+        return _open(request, email)
+    return render(request, "account/loading.html")
 
 
 @require_POST

@@ -19,32 +19,51 @@ M = TypeVar("M", bound=models.Model)
 
 
 class _Cursor(psycopg.Cursor[Any]):
+    # Whether the plan that is kept serves all values, from the first time on.
+    for_any_values = False
+
     def execute(self, query: Any, params: Any = None, **how: Any) -> _Cursor:
         try:
-            super().execute(query, params, prepare=True, **how)
+            self._execute(query, params)
         except psycopg.errors.FeatureNotSupported:
             # A migration has changed a column under a plan that was kept. The statement has not run.
             if self._conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 raise
             self._conn.execute("DEALLOCATE ALL")
-            super().execute(query, params, prepare=True, **how)
+            self._execute(query, params)
         # Kept for those who log what is asked; psycopg forgets the text of what it has prepared.
         self._query = self._query or SimpleNamespace(query=query.encode())  # type: ignore[assignment]
         return self
 
+    def _execute(self, query: Any, params: Any) -> None:
+        if not self.for_any_values:
+            super().execute(query, params, prepare=True)
+            return
+        # All in one round trip and one transaction: if the statement fails, the setting is as before too.
+        with self._conn.pipeline():
+            self._conn.execute("SET plan_cache_mode = force_generic_plan")
+            super().execute(query, params, prepare=True)
+            self._conn.execute("RESET plan_cache_mode")
 
-def rows(statement: str, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """What a statement returns. `given` are its parameters `%(name)s`, bound by PostgreSQL, so of one type each."""
+
+def rows(statement: str, given: Mapping[str, Any], *, for_any_values: bool = False) -> list[tuple[Any, ...]]:
+    """What a statement returns. `given` are its parameters `%(name)s`, bound by PostgreSQL, so of one type each.
+
+    `for_any_values`: one plan serves all values, from the first time on. Left to itself, PostgreSQL plans a search
+    anew each time, which takes as long as finding: it expects more work of a plan for any values, which is wrong
+    there. Not for many rows in arrays: a plan for any values takes them to be ten.
+    """
     # Django's cursor looks after the connection, counts what is asked, and speaks Django's errors.
     with connection.cursor() as cursor:
-        cursor.cursor = _Cursor(connection.connection)
+        cursor.cursor = asking = _Cursor(connection.connection)
+        asking.for_any_values = for_any_values
         cursor.execute(statement, given)
         return cursor.fetchall()
 
 
-def row(statement: str, given: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def row(statement: str, given: Mapping[str, Any], *, for_any_values: bool = False) -> tuple[Any, ...] | None:
     """The first row of what a statement returns."""
-    found = rows(statement, given)
+    found = rows(statement, given, for_any_values=for_any_values)
     return found[0] if found else None
 
 

@@ -13,7 +13,7 @@ from django.urls import include, path, re_path
 
 from parley.businesses import views
 from parley.businesses.access import for_anonymous, for_signed_in
-from parley.businesses.demo import open_as_beginner, open_as_operator, open_as_owner
+from parley.businesses.demo import loading, open_as_beginner, open_as_operator, open_as_owner
 from parley.businesses.office import office
 
 
@@ -81,4 +81,5 @@ urlpatterns = [
     path("demo/open-as-owner", open_as_owner, name="open_as_owner"),
     path("demo/open-a-new-business", open_as_beginner, name="open_as_beginner"),
     path("demo/open-as-operator", open_as_operator, name="open_as_operator"),
+    path("demo/loading", loading, name="demo_loading"),
 ]

@@ -242,8 +242,8 @@ class Recording(BusinessOwned):
         indexes = [
             models.Index("business", F("at").desc(), F("id").desc(), name="recordings_listed"),
             models.Index("business", "call", name="recordings_of_call"),
-            # What `recordings.look_after` looks for: those to be deleted here, and those still at a carrier.
+            # What `recordings.look_after` looks for: those to be deleted here, and those still at a carrier, of which
+            # some have yet to be fetched.
             models.Index("delete_at", name="recordings_expire", condition=Q(state__in=["kept", "failed"])),
             models.Index("at", name="recordings_there", condition=~Q(url="")),
-            models.Index("at", name="recordings_to_fetch", condition=Q(state="waiting")),
         ]

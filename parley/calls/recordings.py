@@ -207,14 +207,14 @@ def heard(business: Business, recording_id: uuid.UUID) -> None:
 
 
 def look_after() -> None:
-    """Delete what has been kept long enough, and have deleted at the carriers what is still there."""
+    """Delete what has been kept long enough, and have deleted at the carriers what is still there: the oldest first."""
     now = timezone.now()
     old = Recording.objects.filter(delete_at__lte=now, state__in=(State.KEPT, State.FAILED))
-    for recording in old.defer("content", "wave")[:1000]:
+    for recording in old.order_by("delete_at").defer("content", "wave")[:1000]:
         with transaction.atomic():
             _erase(recording)
     there = Recording.objects.filter(state__in=(State.KEPT, State.DELETED)).exclude(url="")
-    for recording in there.defer("content", "wave")[:1000]:
+    for recording in there.order_by("at").defer("content", "wave")[:1000]:
         defer(DELETE, recording)
 
 

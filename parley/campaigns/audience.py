@@ -29,6 +29,7 @@ WHY_NOT: dict[str, tuple[str, str]] = {
     "recently": ("Had a campaign lately", "They are spared for as long as this campaign says."),
     "no_hours": ("No hour at which they may be texted", "Add their state or ZIP code."),
     "no_words": ("The words say nothing to them", "A detail that the words need is empty on their card."),
+    "too_long": ("Too long for a text", "Their details make it so: shorten the words."),
     "removed": ("Not your client any more", ""),
     "not_sent": ("Not sent", "Their conversation says why."),
 }

@@ -27,6 +27,7 @@ from parley.campaigns import brake, control, counting, preparing, wording
 from parley.campaigns.counting import Tally
 from parley.campaigns.models import Campaign, Recipient
 from parley.clients.models import Client, Handset
+from parley.live.nudges import nudge
 from parley.messaging import columns, routing
 from parley.messaging.models import Message
 from parley.messaging.patience import patience
@@ -35,7 +36,7 @@ from parley.messaging.routing import NoNumber
 from parley.messaging.sending import ROOM_TO_ARRIVE, Automatic, place_of
 from parley.messaging.sending_many import Became, send_many
 from parley.pulse.hands import Hands
-from parley.quota import ledger
+from parley.quota import ledger, reloading
 from parley.sms import quiet_hours, segments
 from parley.sms.numbers import is_toll_free
 
@@ -59,6 +60,10 @@ LEFT_OVER = 86_400.0
 LOCK = counting.LOCK + 1
 # The same, of a business whose campaigns spare each other's people.
 RESTS = LOCK + 1
+
+# So long (seconds) it is waited for auto-reload to order texts. Once they are ordered, it is waited for the money.
+ORDERED = 600.0
+BUYING = "No texts are left, and more are being bought automatically. It goes on by itself as soon as they are here."
 
 FAILED = "Something went wrong in Parley. Whoever runs Parley finds more in its log."
 
@@ -250,6 +255,8 @@ class Block:
         tally = Tally()
         if became is None:
             self.texts.clear()
+        elif became and self.campaign.reason:
+            self._say("")
         self._record(recipients, became or {}, tally, now)
         tally.write()
         return became is not None
@@ -295,8 +302,8 @@ class Block:
                 continue
             try:
                 body = words.compose(client, recipient.pk, recipient.variant)
-            except Unfit:
-                self.skipped[recipient.pk] = "no_words"
+            except Unfit as unfit:
+                self.skipped[recipient.pk] = wording.why_unfit(unfit)
                 continue
             key = uuid.uuid5(self.campaign.pk, f"{recipient.pk}:{recipient.tries}")
             text = Automatic(client, self.campaign.name, body, key)
@@ -315,11 +322,13 @@ class Block:
         return {phone for (phone,) in planned.rows(TEXTED_LATELY, given)}
 
     def _send(self) -> Any:
-        """What became of each text; None if there are too few texts left, or no number, and the campaign is paused."""
+        """What became of each text; None if there are too few texts left, or no number: it is paused, or it waits."""
         while self.texts:
             left = ledger.balance(self.business).left
             costs = accumulate(cost for *_, cost in self.texts.values())
             fits = sum(spent <= left for spent in costs)
+            if not fits and self._waits_for_texts():
+                return None
             if not fits:
                 why = f"{ledger.none_left(self.business)} Buy more, and let it go on."
                 control.pause(self.campaign, why, braked=True)
@@ -336,6 +345,26 @@ class Block:
                 control.pause(self.campaign, NO_NUMBER, braked=True)
                 return None
         return {}
+
+    def _waits_for_texts(self) -> bool:
+        """Is auto-reload buying texts? Whoever turned it on wants nothing to stop for want of them."""
+        if reloading.ordered(self.business):
+            known = True
+        elif reloading.due(self.business):
+            waited = (timezone.now() - self.campaign.changed_at).total_seconds()
+            known = self.campaign.reason != BUYING or waited < ORDERED * patience().scale
+        else:
+            return False
+        if known and self.campaign.reason != BUYING:
+            reloading.take_up(self.business.pk)
+            self._say(BUYING)
+        return known
+
+    def _say(self, reason: str) -> None:
+        """Tell those who look at it why it doesn't go on; how fast it goes is counted anew from here."""
+        self.campaign.reason, self.campaign.changed_at = reason, timezone.now()
+        self.campaign.save(update_fields=["reason", "changed_at"])
+        nudge(self.campaign.business_id, [])
 
     def _why_unsent(self, became: Mapping[uuid.UUID, Became]) -> dict[str, str]:
         """Why some got nothing after all, by their numbers: an opt-out that came since they were judged, mostly."""

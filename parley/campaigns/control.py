@@ -108,7 +108,7 @@ def stop(campaign: Campaign) -> None:
 @transaction.atomic
 def end(campaign: Campaign) -> None:
     """All of it has left. Raises CannotChange."""
-    _move(campaign, (Status.SENDING,), status=Status.SENT, ended_at=timezone.now())
+    _move(campaign, (Status.SENDING,), status=Status.SENT, reason="", ended_at=timezone.now())
     news.tell_sent(campaign)
 
 

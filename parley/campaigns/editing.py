@@ -35,6 +35,7 @@ from parley.sms import segments
 from parley.sms.addresses import zone_name
 from parley.sms.numbers import BadNumber, Country, parse
 from parley.ui.dialogs import leave_for, render_sheet
+from parley.ui.pressed import key_of
 
 Status = Campaign.Status
 CHIPS = ("client.first_name", "client.last_name", "business.name", "business.phone", "business.address")
@@ -142,7 +143,7 @@ def campaign_test(request: MemberRequest) -> HttpResponse:
             problem = bad.words
     if not problem and (wrong := _wrong(campaign)):
         problem = f"Mend the words first. {wrong}"
-    outcomes = [] if problem else trying.send_test(member, campaign)
+    outcomes = [] if problem else trying.send_test(member, campaign, key_of(request.POST))
     context = {"tested": outcomes, "test_problem": problem, "my_mobile": typed, "form": form}
     if "HX-Request" in request.headers:
         return render(request, "campaigns/_test.html", context)
@@ -217,15 +218,20 @@ def campaign_unschedule(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
 @require_POST
 @for_managers
 def campaign_again(request: MemberRequest, id: uuid.UUID) -> HttpResponse:
-    """A new draft with the words and the people of an earlier one."""
+    """A new draft with the words and the people of an earlier one; pressed twice it is one."""
     like = _campaign(request, id)
     made = Campaign(
+        id=uuid.uuid5(like.pk, str(key_of(request.POST))),
         business=request.member.business,
         changed_at=timezone.now(),
         changed_by=request.member,
         **(values_of(like) | {"send_at": None}),
     )
-    made.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            made.save(force_insert=True)
+    except IntegrityError:
+        return redirect("campaign_edit", made.pk)
     messages.success(request, f"A new draft like {like.name}", extra_tags="copy")
     return redirect("campaign_edit", made.pk)
 
@@ -438,6 +444,7 @@ class Preview:
     count: segments.Segments
     special: list[str]
     gap_words: str
+    may_be_too_long: bool
 
 
 def _previews(campaign: Campaign) -> list[Preview]:
@@ -454,11 +461,12 @@ def _preview(
 ) -> Preview:
     source = campaign.wording_b if variant == "b" else campaign.wording
     wrong = wording.problems(source)
-    text, gap = "", ""
+    text, gap, may_be_too_long = "", "", False
     if not wrong:
         try:
             text = as_sent(words.compose(client, recipient, variant))
             gap = _gap(words, client, recipient, variant, source)
+            may_be_too_long = words.may_be_too_long(recipient, variant)
         except Unfit as unfit:
             wrong = [unfit.words]
     count = segments.count(text)
@@ -471,6 +479,7 @@ def _preview(
         count=count,
         special=segments.special(text) if count.encoding == "UCS-2" else [],
         gap_words=gap,
+        may_be_too_long=may_be_too_long,
     )
 
 

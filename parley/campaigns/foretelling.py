@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -341,23 +342,24 @@ def _count_texts(cursor: Any, told: Foretold, campaign: Campaign) -> None:
         groups, told.about = cursor.fetchall(), True
     words = wording.Words(campaign.business, campaign, preparing.links(campaign))
     recipient = next_recipient(told.fit + told.left_out)
-    counted, texts, silent = 0, 0, 0
+    counted, texts, silent = 0, 0, Counter[str]()
     for variant, language, first_name, last_name, people in groups:
         client = Client(first_name=first_name, last_name=last_name, language=language)
         try:
             cost = segments.count(as_sent(words.compose(client, recipient, variant))).segments
-        except Unfit:
-            silent += people
+        except Unfit as unfit:
+            silent[wording.why_unfit(unfit)] += people
             continue
         counted, texts = counted + people, texts + cost * people
         told.variants[variant] = told.variants.get(variant, 0) + people
         told.least = min(told.least or cost, cost)
         told.most = max(told.most, cost)
-    share = told.fit / (counted + silent) if told.about else 1
+    share = told.fit / (counted + silent.total()) if told.about else 1
     if told.about:
         told.variants = {variant: round(people * share) for variant, people in told.variants.items()}
     told.texts = round(texts * share)
-    _leaves_out(told, "no_words", round(silent * share))
+    for why, people in silent.items():
+        _leaves_out(told, why, round(people * share))
 
 
 # ---- Hours

@@ -140,6 +140,9 @@ class Shown:
             return f"{ended} {_nobody(left)} got nothing any more." if left else ended
         if campaign.status == Status.SENT:
             return f"Done {self._ended}."
+        if campaign.reason:
+            # Below it is said why, and that it goes on by itself.
+            return f"{_nobody(left)} had nothing yet."
         if campaign.phase == Phase.CANARY:
             return f"The first {campaign.first_few:,} go out, and the rest once those have arrived."
         if campaign.phase == Phase.WATCHING:

@@ -18,11 +18,14 @@ from parley.campaigns import tokens
 from parley.campaigns.models import Campaign, Link
 from parley.clients.languages import language_of
 from parley.clients.models import Client
+from parley.messaging.sending import LONGEST_TEXT, as_sent
 from parley.sms.segments import plain
 
 # What a member may write; a text holds 1,600 with what is added and what its details say.
 LONGEST = 1_000
 MOST_LINKS = 10
+# As long as a card takes a first and a last name.
+LONG_NAME = "M" * 60
 # Whose token is as long as any will be, for whoever shows or counts words that nobody has been sent.
 SOMEBODY = 10**9
 
@@ -36,6 +39,15 @@ WAYS_OUT = {
 # What is followed by a detail is not the whole address: it is another one for each, and stays as it is written.
 _LINK = re.compile(r"https?://[^\s{}<>\"“”]++(?!\{)")
 _AFTER_A_LINK = ".,;:!?)'’"
+
+
+class TooLong(wording.Unfit):
+    """With what somebody's details say, it is more than a text holds."""
+
+
+def why_unfit(unfit: wording.Unfit) -> str:
+    """Why whoever these words don't fit gets nothing, by `audience.WHY_NOT`."""
+    return "too_long" if isinstance(unfit, TooLong) else "no_words"
 
 
 def problems(source: str) -> list[str]:
@@ -61,7 +73,7 @@ class Words:
     links: Sequence[Link] = ()
 
     def compose(self, client: Client, recipient: int = SOMEBODY, variant: str = "a") -> str:
-        """What this client reads. Raises alerts.wording.Unfit."""
+        """What this client reads. Raises alerts.wording.Unfit, and of it TooLong."""
         language = language_of(self.business, client)
         values = self._business | {
             "client": {
@@ -79,7 +91,25 @@ class Words:
         if self.business.name.casefold() not in text.casefold():
             text = f"{self.business.name}: {text}"
         way_out = WAYS_OUT[language].format(page=tokens.own_page(recipient))
-        return plain(f"{text}\n{way_out}")
+        whole = plain(f"{text}\n{way_out}")
+        if (letters := len(as_sent(whole))) > LONGEST_TEXT:
+            raise TooLong(
+                f"With what Parley adds and their details it has {letters:,} characters, and a text holds "
+                f"{LONGEST_TEXT:,}: they get nothing. Shorten it."
+            )
+        return whole
+
+    def may_be_too_long(self, recipient: int = SOMEBODY, variant: str = "a") -> bool:
+        """Is there a name so long that whoever is called so gets nothing?"""
+        for language in WAYS_OUT:
+            somebody = Client(first_name=LONG_NAME, last_name=LONG_NAME, language=language)
+            try:
+                self.compose(somebody, recipient, variant)
+            except TooLong:
+                return True
+            except wording.Unfit:
+                continue
+        return False
 
     def _shortened(self, written: str, recipient: int) -> str:
         """An address as it is sent: the short one in place of a link of the campaign's, and any other whole."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import cast
@@ -147,6 +147,7 @@ class Person:
     """One row: `number` is its line, `name` and `reach` are as typed, and `words` say what was left out of it.
 
     `refused`: nothing is kept, and `words` say why. `agreed`: they said yes, on the day `agreed_on` if the file tells.
+    `doubted`: the row says yes, and another of the same person does not; in words.
     """
 
     number: int
@@ -166,6 +167,7 @@ class Person:
     good_to_know: str = ""
     agreed: bool = False
     agreed_on: date | None = None
+    doubted: str = ""
 
     def refuse(self, words: str) -> Person:
         self.words, self.refused = [words], True
@@ -184,6 +186,29 @@ class Reader:
         self.places = {name: place for place, name in enumerate(mapping) if name}
         self.tags = list(tags)
         self.today = today
+        # Of whom a row does not say that they agreed: their number, or their address where there is none, and the line.
+        self.unagreed: dict[str, int] = {}
+
+    def look_through(self, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
+        """See in a whole file who did not agree, before the first of its people is kept.
+
+        A file may say yes and no of one person. In doubt they have not agreed, whichever row comes first, so every row
+        of theirs must say yes; also rows of which nothing is kept are asked. What is empty is no yes.
+        """
+        places = self.places.get("agreed"), self.places.get("phone"), self.places.get("email")
+        if places[0] is None:
+            return
+        for number, cells in rows:
+            agreed, phone, email = (
+                "" if place is None or place >= len(cells) else cells[place].strip() for place in places
+            )
+            if plain(agreed) in YES:
+                continue
+            try:
+                self.unagreed.setdefault(self._number(phone), number)
+            except BadNumber:
+                if email:
+                    self.unagreed.setdefault(email.casefold(), number)
 
     def person(self, number: int, cells: Sequence[str]) -> Person:
         """Whom a row is about."""
@@ -221,7 +246,7 @@ class Reader:
                     raise BadNumber(
                         "A spreadsheet has rounded this number. Set the column to Text, and save it again."
                     )
-                one.phone = parse(phone.removesuffix(".0"), self.country)
+                one.phone = self._number(phone)
             except BadNumber as bad:
                 if not one.email:
                     one.refuse(bad.words)
@@ -229,6 +254,9 @@ class Reader:
                     one.words.append(f"{bad.words} It was left out.")
         elif not one.email:
             one.refuse(one.words[0] if one.words else "There is no mobile number and no email in this row.")
+
+    def _number(self, phone: str) -> str:
+        return parse(_FORMULA.sub("", phone, count=1).removesuffix(".0"), self.country)
 
     def _name(self, one: Person, typed: dict[str, str]) -> None:
         first, last = one_line(typed.get("first_name", "")), one_line(typed.get("last_name", ""))
@@ -268,6 +296,10 @@ class Reader:
             except ValidationError as wrong:
                 one.words.append(f"{wrong.message} It was left out.")
         one.agreed = plain(typed.get("agreed", "")) in YES if "agreed" in self.places else True
+        line = self.unagreed.get(one.phone) or self.unagreed.get(one.email.casefold())
+        if one.agreed and line:
+            one.agreed = False
+            one.doubted = f"Line {line} doesn’t say that they agreed, so they count as not agreed."
         if day := typed.get("agreed_on"):
             one.agreed_on = day_in(day, self.country)
             if one.agreed and (one.agreed_on is None or not FIRST <= one.agreed_on <= self.today):

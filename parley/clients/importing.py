@@ -224,12 +224,12 @@ def work(business_id: uuid.UUID, import_id: uuid.UUID, *, seconds: float = float
     until = time.monotonic() + seconds
     nudged = 0.0
     while found := _under_way(business_id, import_id):
-        raw = io.BufferedReader(Pieces(found), PART)
-        told = tables.rows(raw, found.encoding, found.delimiter, found.skipped)
         today = timezone.now().astimezone(found.business.zone).date()
         reader = Reader(found.business.country, found.mapping, found.tags, today)
+        if found.agreed:
+            reader.look_through(_rows(found))
         at = found.reached
-        people = (reader.person(number, cells) for number, cells in islice(told, at, None))
+        people = (reader.person(number, cells) for number, cells in islice(_rows(found), at, None))
         while batch := list(islice(people, BATCH)):
             say = time.monotonic() >= nudged + NUDGE_EVERY
             if not _keep_all(found, at, batch, say):
@@ -243,6 +243,11 @@ def work(business_id: uuid.UUID, import_id: uuid.UUID, *, seconds: float = float
         else:
             end(business_id, import_id, State.DONE)
     return False
+
+
+def _rows(found: Import) -> Iterator[tuple[int, list[str]]]:
+    raw = io.BufferedReader(Pieces(found), PART)
+    return tables.rows(raw, found.encoding, found.delimiter, found.skipped)
 
 
 def _look_at_tables(rows: int) -> None:
@@ -403,6 +408,8 @@ class _Batch:
             if earlier is not None:
                 self.outcomes[n] = Outcome.SAME_AS
                 self.words[n] = [f"The same person as in line {earlier}."]
+                if person.doubted:
+                    self.words[n].append(person.doubted)
                 continue
             seen[self.clients[n]] = n
             if person.phone:
@@ -423,6 +430,8 @@ class _Batch:
         for n in places:
             person = self.people[n]
             day = person.agreed_on or on
+            if person.doubted:
+                self.words[n].append(person.doubted)
             if not person.agreed or not person.phone:
                 continue
             if day is None:

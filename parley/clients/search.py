@@ -158,7 +158,7 @@ def people(business: Business, typed: str, page: int, after: Client | None = Non
     seen = None
     if given:
         start = {"start": after.sort_name if after else given["name"], "after": after.pk if after else None}
-        ids, seen = row(_by_name(page), given | start) or ([], None)
+        ids, seen = row(_by_name(page), given | start, for_any_values=True) or ([], None)
     if len(ids) > page:
         seen = ids[page - 1]
     found = {c.pk: c for c in business.clients.select_related("conversation").filter(pk__among=ids[:page])}

@@ -182,7 +182,7 @@ class Found:
         given = asked(self.member.business, self.words)
         if given is None:
             return part
-        ids, more = _page(rows(_by_last(), given))
+        ids, more = _page(rows(_by_last(), given, for_any_values=True))
         found = conversations_of(self.member).filter(pk__among=ids)
         part.rows = [row_of(c, self.member, part.name) for c in with_doubt(found.for_list())]
         part.note = MORE_PEOPLE if more else ""
@@ -201,7 +201,7 @@ class Found:
             "likes": [f"%{term}%" for term in terms],
             "patterns": [rf"(^|[^[:alnum:]]){term}" for term in terms],
         }
-        ids, more = _page(rows(_words(), given))
+        ids, more = _page(rows(_words(), given, for_any_values=True))
         found = {
             message.pk: message
             for message in business.messages.filter(pk__among=ids).select_related(

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 
 from parley.live.dsn import conninfo
-from parley.live.nudges import CHANNEL
+from parley.live.listening import Listening
+from parley.live.nudges import CHANNEL, whose
 
 log = logging.getLogger(__name__)
 
@@ -136,15 +137,18 @@ class Hub:
         wait = 0.2
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(conninfo("events"), autocommit=True) as db:
+                async with await Listening.connect(conninfo("events"), autocommit=True) as db:
                     await db.execute(f"LISTEN {CHANNEL}")
                     self.listening.set()
                     if self.lost:
                         self.resync()
                     wait = 0.2
                     async for notice in db.notifies():
-                        message = json.loads(notice.payload)
-                        await self.publish(message.pop("b"), message)
+                        # On many machines most of what is said concerns nobody here.
+                        if (business := whose(notice.payload)) in self._listeners:
+                            message = json.loads(notice.payload)
+                            del message["b"]
+                            await self.publish(business, message)
             except (psycopg.Error, OSError) as error:
                 self.listening.clear()
                 self.lost += 1

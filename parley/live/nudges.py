@@ -32,6 +32,11 @@ def payload(
     )
 
 
+def whose(said: str) -> str:
+    """The business in a `payload`. Every machine hears of all businesses: this is less work than reading it all."""
+    return said[6:42]
+
+
 def nudge(business: uuid.UUID, conversations: Iterable[uuid.UUID], *, news: bool = False) -> None:
     """Tell every open page of the business, when the current transaction commits."""
     with connection.cursor() as cursor:

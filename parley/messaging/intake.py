@@ -16,10 +16,11 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from time import monotonic
 from uuid import UUID
 
 import psycopg
@@ -45,9 +46,11 @@ OBEYED_AT_ONCE = 50
 IN_TIME = 0.8
 # Twilio waits 15 s in all; an honest "try again" must come before that.
 PATIENCE = 5.0
-# From one commit to the next at least so long (seconds), unless this many wait by then: each costs the same, and would
-# else hold a webhook or two where each of many machines gets a few. Quiet, a webhook is committed at once.
-GATHER = 0.01
+# While so many come within so long (seconds), one commit follows the last after GATHER seconds, or when MUCH wait: each
+# costs the same, and would else hold a webhook or two where each of many machines gets a few. Any other webhook is
+# committed at once.
+MANY, LATELY = 5, 0.1
+GATHER = 0.025
 MUCH = 16
 MOST_WAITING = 20_000
 # How often (seconds) a journal is looked for that another process has left behind, and a database that is away.
@@ -167,7 +170,9 @@ class _Writer:
         self._db: Db | None = None
         self._waiting: list[Waiting] = []
         self._some = asyncio.Event()
-        self._many = asyncio.Event()
+        # That the next commit need not wait any longer; and when the last MANY webhooks came (monotonic seconds).
+        self._enough = asyncio.Event()
+        self._lately: deque[float] = deque(maxlen=MANY)
         self._task: asyncio.Task[None] | None = None
         self._given_up: set[asyncio.Task[None]] = set()
 
@@ -185,15 +190,19 @@ class _Writer:
     async def write(self, event: NewEvent, said: Said | None, patience: float) -> bool:
         if len(self._waiting) >= MOST_WAITING:
             return False
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, said, done))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bool] = loop.create_future()
+        one = event, said, done
+        self._waiting.append(one)
+        self._lately.append(monotonic())
         self._some.set()
         if len(self._waiting) >= MUCH:
-            self._many.set()
+            self._enough.set()
+        too_late = loop.call_later(patience, _answer, [one], False)
         try:
-            return await asyncio.wait_for(done, patience)
-        except TimeoutError:
-            return False
+            return await done
+        finally:
+            too_late.cancel()
 
     async def _run(self) -> None:
         began = 0.0
@@ -203,7 +212,7 @@ class _Writer:
                 self._some.clear()
                 while self._waiting:
                     await self._gather(began + GATHER)
-                    began = time.monotonic()
+                    began = monotonic()
                     batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                     if not await self._in_database(batch):
                         await self._in_journal(batch)
@@ -212,11 +221,20 @@ class _Writer:
                 await self._db.close()
 
     async def _gather(self, until: float) -> None:
-        """Wait till then (monotonic seconds) for what shares the next commit, or till many wait."""
-        self._many.clear()
-        if len(self._waiting) < MUCH and (left := until - time.monotonic()) > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._many.wait(), left)
+        """While many come: wait till then (monotonic seconds) for what shares the next commit, or till MUCH wait."""
+        now = monotonic()
+        many = len(self._lately) == MANY and now - self._lately[0] < LATELY
+        if now >= until or not many or len(self._waiting) >= MUCH:
+            return
+        self._enough.clear()
+        in_time = asyncio.get_running_loop().call_later(until - now, self._enough.set)
+        try:
+            await self._enough.wait()
+        finally:
+            in_time.cancel()
+        if len(self._waiting) == 1:
+            # In vain: whoever sends them waits for one to be answered before the next.
+            self._lately.clear()
 
     async def _in_database(self, batch: Sequence[Waiting]) -> bool:
         """Whether the database has dealt with the batch in time."""

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from parley.carriers.directory import configured
 from parley.live.dsn import conninfo
+from parley.live.listening import Listening
 from parley.live.nudges import CAME_IN, TEXTS_CHANNEL
 from parley.messaging.backfill import Backfill
 from parley.messaging.delivery import Delivery
@@ -32,7 +33,7 @@ async def _listen(going_out: asyncio.Event, coming_in: asyncio.Event) -> None:
     """Wake a loop when somebody says that there is work for it. Without it they look once a second anyway."""
     while True:
         try:
-            async with await psycopg.AsyncConnection.connect(conninfo("texts"), autocommit=True) as db:
+            async with await Listening.connect(conninfo("texts"), autocommit=True) as db:
                 await db.execute(f"LISTEN {TEXTS_CHANNEL}")
                 going_out.set()
                 coming_in.set()

@@ -61,7 +61,7 @@ CALLS_NOW = """
 """
 VOICEMAILS = """
     SELECT count(*) AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 AS oldest
-    FROM calls_recording WHERE state = 'waiting'
+    FROM calls_recording WHERE url <> '' AND state = 'waiting'
 """
 
 # Of each campaign under way a few counts are kept, however many it goes to.

@@ -34,6 +34,9 @@ def operation(request: HttpRequest) -> HttpResponse:
         "aside": aside,
         "texts": words.texts(now),
         "texts_age": words.lasting(now.written_age),
+        "calls": words.calls(now),
+        "calls_now": words.calls_now(now),
+        "campaigns": words.campaigns(now),
         "jobs": words.jobs(now),
     }
     if asked_by_itself:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parley.calls.models import Call
+from parley.campaigns.models import Campaign
 from parley.messaging.models import Message
 from parley.operating.figures import Figures, away
 from parley.pulse.tallies import BOUNDS
@@ -28,10 +30,17 @@ DOES = {
 }
 START = {"web": "parley web", "jobs": "parley jobs", "alerts": "parley jobs", "campaigns": "parley jobs"}
 
+OUTCOMES = {
+    "under_way": "Under way",
+    "answered": "Answered",
+    "not_rung": "Heard how to reach the business",
+} | {state: Call.State(state).label for state in ("missed", "busy", "failed", "canceled")}
+
 # From when on (seconds) the page says that something is not well.
 LATE_DIRECT = 120.0
 LATE_EVENTS = 60.0
 LATE_DOUBT = 600.0
+LATE_VOICEMAIL = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,13 @@ def troubles(figures: Figures) -> list[Trouble]:
                 "The carrier’s log can’t be read, or it never answers: look at the carrier’s status page.",
             )
         )
+    if figures.voicemails[1] > LATE_VOICEMAIL:
+        found.append(
+            Trouble(
+                f"A voicemail has been at the carrier for {lasting(figures.voicemails[1])}.",
+                "If “Emails, pictures, notifications” is running, the carrier doesn’t hand it over: look at its log.",
+            )
+        )
     return found
 
 
@@ -223,6 +239,34 @@ def texts(figures: Figures) -> list[tuple[str, str, int, int]] | None:
         found[0] += one.hour
         found[1] += one.day
     return [(kind, state, hour, day) for (kind, state), (hour, day) in sums.items()]
+
+
+def calls(figures: Figures) -> list[tuple[str, str, int, int]] | None:
+    """Who called, what became of it, last hour, last day. None where counting takes too long."""
+    if figures.called is None:
+        return None
+    return [
+        ("A client" if one.direction == "in" else "A member", OUTCOMES[one.outcome], one.hour, one.day)
+        for one in figures.called
+    ]
+
+
+def calls_now(figures: Figures) -> str:
+    """How many calls are under way, and which voicemails are still to come."""
+    said = [f"{_some(sum(figures.calls_now.values()), 'call')} under way."]
+    waiting, oldest = figures.voicemails
+    if waiting:
+        said.append(f"{_some(waiting, 'voicemail')} still at the carrier, the oldest for {lasting(oldest)}.")
+    return " ".join(said)
+
+
+def campaigns(figures: Figures) -> list[tuple[str, int, int]]:
+    """Where they stand, how many, and to how many clients they have still to go."""
+    return [
+        (Campaign.Status(status).label, *figures.campaigns[status])
+        for status in ("scheduled", "preparing", "sending")
+        if status in figures.campaigns
+    ]
 
 
 def jobs(figures: Figures) -> list[tuple[str, int, int, int]]:

@@ -46,6 +46,26 @@ def notice(business_id: UUID) -> None:
         take_up(business_id)
 
 
+def ordered(business: Business) -> bool:
+    """Is there an order of auto-reload that is not settled yet? It is in the end, one way or the other."""
+    return business.orders.filter(automatic=True, state=Order.State.OPEN).exists()
+
+
+def due(business: Business) -> bool:
+    """Will auto-reload buy texts as soon as its job has looked? What keeps it from that is what `_order` asks."""
+    known = ledger.balance(business)
+    pack = known.reload_pack
+    return bool(
+        known.reload
+        and known.left < known.reload_below
+        and known.reloads < known.reload_most
+        and known.card
+        and pack is not None
+        and pack.offered
+        and payments.provider()
+    )
+
+
 def take_up(business_id: UUID, attempt: int = 0) -> None:
     """Have a job look at what there is to do. One waits at the most: who comes second has nothing to add."""
     pause = min(5.0 * 2.0 ** min(attempt, 20), LONGEST_PAUSE) * settings.PATIENCE if attempt else 0

@@ -276,6 +276,12 @@ def test_send_me_a_test(juniper: House, nora: Browser) -> None:
     assert email.subject.startswith("Test: See you tomorrow")
     card = Client.objects.get(phone="+15035550190")
     assert (card.name, card.business_id) == ("Nora Kim", juniper.business.pk)
+    # Pressed twice in one page it is sent once; other words are another test.
+    press = {"press": "7a2b1f9e-0000-4000-8000-000000000001"}
+    for words in ("Again!", "Again!", "Anew!"):
+        said = text_of(nora.post(address, posted("reminder", text_en=words) | press, **HTMX))
+        assert "Text sent to" in said
+    assert Message.objects.filter(channel="sms").count() == 3
     # Without scripts the page comes back with all that was typed.
     whole = nora.post(address, posted("reminder", text_en="Unsaved words"))
     assert "Unsaved words" in text_of(whole)

@@ -17,6 +17,7 @@ from parley.appointments.shown import Shown
 from parley.appointments.week import Slot, Week, beside
 from tests.appointments.conftest import FRAME, SIGNED_IN, book, local
 from tests.people import House
+from tests.plans import as_new
 
 CALENDAR = {"HX-Request": "true", "HX-Target": "div#calendar"}
 # The members, and the week.
@@ -118,6 +119,7 @@ def test_an_odd_date_is_this_week_and_an_odd_member_is_not_found(
 def test_the_calendar_costs_the_same_for_few_and_many(
     nora: Browser, juniper: House, alder: House, django_assert_num_queries
 ) -> None:
+    as_new("appointments_appointment")
     maya = juniper.client()
     book(juniper, maya, local(juniper, 0, 12), member=juniper.staff)
     for more in (0, 3_000):

@@ -151,6 +151,28 @@ def test_the_open_door_is_only_in_the_demo(client: Browser, db: None, settings: 
     assert client.get("/clients").status_code == (200 if demo else 302)
 
 
+def test_a_door_of_the_demo_waits_for_whoever_is_behind_it(
+    client: Browser, db: None, settings: object
+) -> None:
+    settings.DEMO = True  # type: ignore[attr-defined]
+    assert client.get("/demo/loading")["Location"] == "/sign-in/"
+    for door in ("open-as-owner", "open-a-new-business"):
+        assert client.post(f"/demo/{door}")["Location"] == "/demo/loading"
+    client.post("/demo/open-as-owner")
+    page = client.get("/demo/loading").content.decode()
+    assert "sample data is being loaded" in page
+    assert 'http-equiv="refresh"' in page
+    house = make_house()
+    User.objects.filter(pk=house.owner.user_id).update(email="nora@juniperhair.example")
+    # Nobody comes in by it who has not pressed a door.
+    other = Browser()
+    assert other.get("/demo/loading")["Location"] == "/sign-in/"
+    assert client.get("/demo/loading")["Location"] == "/inbox"
+    assert client.get("/clients").status_code == 200
+    settings.DEMO = False  # type: ignore[attr-defined]
+    assert client.get("/demo/loading").status_code == 404
+
+
 @pytest.mark.parametrize(
     "address", ["signup/", "email/", "password/change/", "password/set/", "confirm-email/"]
 )

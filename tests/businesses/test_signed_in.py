@@ -6,13 +6,14 @@ import psycopg
 import pytest
 from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import DataError, connection, transaction
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from parley.businesses import planned
 from parley.businesses.models import Member
+from parley.clients.search import people
 from parley.inbox.composer import talk_of
 from parley.inbox.search import Found
 from tests.people import House
@@ -85,9 +86,10 @@ def test_a_column_that_changes_under_a_kept_plan_is_read_all_the_same() -> None:
         other.execute("CREATE TABLE kept (word varchar(3))")
         try:
             other.execute("INSERT INTO kept VALUES ('one')")
-            assert planned.row("SELECT word FROM kept", {}) == ("one",)
-            other.execute("ALTER TABLE kept ALTER word TYPE varchar(9)")
-            assert planned.row("SELECT word FROM kept", {}) == ("one",)
+            for size, for_any_values in ((9, False), (27, True)):
+                assert planned.row("SELECT word FROM kept", {}, for_any_values=for_any_values) == ("one",)
+                other.execute(f"ALTER TABLE kept ALTER word TYPE varchar({size})")
+                assert planned.row("SELECT word FROM kept", {}, for_any_values=for_any_values) == ("one",)
         finally:
             other.execute("DROP TABLE kept")
 
@@ -95,13 +97,32 @@ def test_a_column_that_changes_under_a_kept_plan_is_read_all_the_same() -> None:
 def test_what_is_planned_is_planned_once_a_connection(juniper: House) -> None:
     for words in ("Maria", "no such words", "appointment"):
         assert Found(juniper.owner, words).parts == []
+        assert people(juniper.business, words, 30).clients == []
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement LIKE '%too_many%'"
         )
         asked = cursor.fetchall()
-    assert len(asked) >= 2
+    assert len(asked) >= 3
     assert all(anew == 0 and kept for anew, kept in asked), asked
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_the_statement_itself_is_planned_for_any_values() -> None:
+    tenth = "SELECT 10 / %(by)s::int, current_setting('plan_cache_mode')"
+    forced, left = (1, "force_generic_plan"), (1, "auto")
+    for _ in range(2):
+        assert planned.row(tenth, {"by": 10}, for_any_values=True) == forced
+        assert planned.row(tenth, {"by": 10}) == left
+        with pytest.raises(DataError):
+            planned.row(tenth, {"by": 0}, for_any_values=True)
+        assert planned.row(tenth, {"by": 10}) == left
+        with transaction.atomic():
+            with pytest.raises(DataError), transaction.atomic():
+                planned.row(tenth, {"by": 0}, for_any_values=True)
+            assert planned.row(tenth, {"by": 10}) == left
+            assert planned.row(tenth, {"by": 10}, for_any_values=True) == forced
+            assert planned.row(tenth, {"by": 10}) == left
 
 
 def test_another_businesss_conversation_is_not_found(juniper: House, alder: House) -> None:

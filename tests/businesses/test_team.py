@@ -18,7 +18,7 @@ from parley.businesses.models import Invitation, Member, User
 from parley.messaging.models import Message
 from tests.businesses.conftest import Post
 from tests.people import NO_PASSWORD, PASSWORD, House
-from tests.waiting import free_ports, until
+from tests.waiting import SOMEBODY_WAITS, free_ports, until
 
 LINK = re.compile(r"http://\S+?(/join/\S+)")
 
@@ -142,8 +142,8 @@ def test_two_owners_who_demote_each_other_at_once_leave_one(transactional_db: No
 
     def waits_or_is_done() -> bool:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
-            return cursor.fetchone() is not None or not thread.is_alive()
+            cursor.execute(SOMEBODY_WAITS)
+            return cursor.fetchone()[0] or not thread.is_alive()
 
     thread = Thread(target=strike_back)
     with transaction.atomic():

@@ -75,7 +75,9 @@ def test_calls_from_installing_to_calling_back(
     phones.act(MAYA, sid, "hangup")
     expect(call.last).to_contain_text(re.compile(r"Incoming call.*\d:\d\d, you took it", re.S))
 
-    # Nobody answers the second one: a voicemail comes into the open thread, and is played there.
+    # Nobody answers the second one: a voicemail comes into the open thread and the open list, and is played there.
+    app.goto("/apps/calls/voicemail")
+    expect(app.get_by_text("No voicemails")).to_be_visible()
     sid = phones.call(MAYA, ours)
     phones.act(NORA_S, phones.rings(NORA_S)["sid"], "decline")
     phones.heard(MAYA, sid, "after the beep")
@@ -85,6 +87,8 @@ def test_calls_from_installing_to_calling_back(
     expect(call.last).to_contain_text("Missed call")
     play = call.last.get_by_role("button", name=re.compile("Play voicemail"))
     expect(play).to_be_visible()
+    expect(app.get_by_role("button", name=re.compile("Play voicemail"))).to_be_visible()
+    expect(app.get_by_text("No voicemails")).to_have_count(0)
     assert Conversation.objects.get().waiting
     expect(row).to_contain_text("Missed call, voicemail 0:0")
     assert_accessible(inbox)

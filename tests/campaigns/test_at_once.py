@@ -29,7 +29,7 @@ from parley.quota.models import Balance
 from tests.campaigns.conftest import NUMBER, Make, begin, people, states
 from tests.messaging.signed import TWILIO, sid
 from tests.people import House
-from tests.waiting import until
+from tests.waiting import SOMEBODY_WAITS, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,7 +62,7 @@ def together(*acts: Callable[[], object]) -> None:
 def somebody_waits() -> bool:
     """Does any session wait for a lock that another holds?"""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        cursor.execute(SOMEBODY_WAITS)
         return bool(cursor.fetchone()[0])
 
 

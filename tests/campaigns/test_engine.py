@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from django.db import transaction
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from parley.campaigns import clock, control
 from parley.campaigns.models import Campaign, Recipient
@@ -12,9 +16,11 @@ from parley.clients import consent
 from parley.clients.models import Consent, Handset
 from parley.messaging import revoking
 from parley.messaging.models import Message, Outbox
+from parley.notifications.models import Notification
 from parley.numbers.models import PhoneNumber
-from parley.quota import ledger
+from parley.quota import ledger, settling
 from parley.quota.models import Balance
+from parley.quota.payments import PaymentEvent
 from tests.campaigns.conftest import Make, begin, people, states
 from tests.people import House
 
@@ -169,6 +175,69 @@ def test_it_pauses_when_no_texts_are_left_and_says_so_to_whoever_manages(
     control.resume(one)
     clock.write_some()
     assert states(one) == {"queued": 5}
+
+
+def test_it_waits_for_the_texts_that_auto_reload_buys(juniper: House, campaign: Make, settings: Any) -> None:
+    settings.STRIPE = {"key": "sk_test_1", "webhook_secret": "whsec_1", "url": "http://127.0.0.1:9"}
+    people(juniper, 5)
+    one = begin(campaign(), juniper)
+    business = juniper.business
+    ledger.balance(business)
+
+    def runs_out(**reload: Any) -> None:
+        """All of it is held back, and there are no texts; auto-reload is as told."""
+        one.refresh_from_db()
+        if one.status == "sending":
+            control.pause(one)
+        Notification.objects.all().delete()
+        how = {"reload": True, "reload_below": 100, "reload_pack_id": "500", "reload_most": 2, "reloads": 0}
+        Balance.objects.update(monthly=0, bought=0, card="pm_1", reload_trouble="", **(how | reload))
+        control.resume(one)
+        clock.write_some()
+        one.refresh_from_db()
+
+    def settles(became: str) -> None:
+        order = business.orders.create(texts=500, cents=1500, automatic=True)
+        # It is waited for the money however long it takes.
+        Campaign.objects.update(changed_at=timezone.now() - timedelta(hours=3))
+        clock.write_some()
+        one.refresh_from_db()
+        assert (one.status, one.reason) == ("sending", clock.BUYING)
+        settling.settle(
+            PaymentEvent(
+                became=became,  # type: ignore[arg-type]
+                business=business.pk,
+                order=order.pk,
+                payment=f"pi_{became}",
+                cents=1500,
+                currency="usd",
+                words="The bank declined the card.",
+            )
+        )
+        clock.write_some()
+        one.refresh_from_db()
+
+    # What keeps auto-reload from buying pauses it at once.
+    for no in ({"reload": False}, {"reloads": 2}, {"reload_pack_id": None}, {"reload_below": 0}):
+        runs_out(**no)
+        assert (one.status, one.braked) == ("paused", True), no
+    runs_out()
+    assert (one.status, one.reason, states(one)) == ("sending", clock.BUYING, {"waiting": 5})
+    assert not business.notifications.exists()
+    assert ProcrastinateJob.objects.filter(task_name="reload_texts", status="todo").count() == 1
+    settles("paid")
+    assert (one.status, one.reason, states(one)) == ("sending", "", {"queued": 5})
+    assert business.notifications.get().title == "500 texts were bought automatically"
+    runs_out()
+    settles("failed")
+    assert (one.status, one.braked, one.reason[:18]) == ("paused", True, "No texts are left.")
+    assert business.notifications.filter(title="“Holiday color week” is paused").exists()
+    # Nor is it waited for a job that never orders any.
+    runs_out()
+    Campaign.objects.update(changed_at=timezone.now() - timedelta(minutes=11))
+    clock.write_some()
+    one.refresh_from_db()
+    assert (one.status, one.braked) == ("paused", True)
 
 
 def test_a_pause_that_says_nothing_of_the_list_does_not_use_up_the_first_few(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db.models import Sum
+from django.test import Client as Browser
 from django.utils import timezone
 
 from parley.campaigns import clock, counting, foretelling, tasks
@@ -90,6 +91,27 @@ def test_what_is_foretold_is_what_happens(juniper: House, campaign: Make) -> Non
     assert told.least < told.most
     assert not told.about
     assert (told.at_once, told.later) == (told.fit, 0)
+
+
+def test_who_would_get_more_than_a_text_holds(juniper: House, campaign: Make, nora: Browser) -> None:
+    _, long, longer = people(juniper, 3)
+    one = campaign("{{client.first_name}}" * 40 + "M" * 100)
+    page = nora.get(f"/campaigns/{one.pk}/edit").content.decode()
+    assert "Somebody with a very long name gets nothing" in page
+    # Forty times their name: 60 letters are too many, 25 are not.
+    for client, letters in ((long, 25), (longer, 60)):
+        type(client).objects.filter(pk=client.pk).update(first_name="M" * letters)
+    told = foretold(one)
+    assert (told.fit, told.unfit) == (2, {"too_long": 1})
+    begin(one, juniper)
+    clock.write_some()
+    assert states(one) == {"queued": 2, "skipped:too_long": 1}
+    named = campaign("Color week, {{ client.first_name }}")
+    assert "very long name" not in nora.get(f"/campaigns/{named.pk}/edit").content.decode()
+    # As the one reads it who is shown, it is too long already.
+    juniper.business.clients.update(first_name="M" * 60)
+    page = nora.get(f"/campaigns/{campaign('{{client.first_name}}' * 40).pk}/edit").content.decode()
+    assert "and a text holds 1,600: they get nothing." in page
 
 
 def test_the_audience_of_each_choice(juniper: House, alder: House, campaign: Make) -> None:

@@ -18,6 +18,7 @@ from parley.quota.models import Entry
 from tests.campaigns.conftest import Make, begin, people, states
 from tests.messaging.test_routing import likes_marketing
 from tests.people import House
+from tests.plans import as_new
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -106,6 +107,7 @@ def test_nobody_of_another_business_and_nothing_they_said_there(
 def test_the_clock_finds_what_is_going_among_any_number_that_are_over() -> None:
     """It asks each second, so each half of its question has an index that holds only what it is about."""
     with transaction.atomic(), connection.cursor() as cursor:
+        as_new("campaigns_campaign")
         # As planned for large tables.
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN {clock.GOING}", {"lately": clock.LEFT_OVER})

@@ -70,9 +70,8 @@ def done() -> list[str]:
     """What was answered now: the jobs that wait are done."""
     before = set(Message.objects.values_list("pk", flat=True))
     for task in (say_nobody_reads, say_who_texts, marketing_answered):
-        for job in ProcrastinateJob.objects.filter(task_name=task.name, status="todo"):
+        for job in ProcrastinateJob.objects.filter(task_name=task.name, status="todo").order_by("id"):
             task(**job.args)
-    # Emptying the database between tests leaves procrastinate's own tables.
     ProcrastinateJob.objects.filter(status="todo").delete()
     while counting.count_some():
         pass

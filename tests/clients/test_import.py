@@ -687,6 +687,35 @@ def test_only_who_said_yes_on_a_day_agreed(juniper: House) -> None:
     assert juniper.business.consents.count() == before
 
 
+# What rows say of one person and others, from line 2 on: N stands for an exchange that each case has to itself. Whether
+# that person agreed, which lines say yes in vain, and which line takes it back.
+SAID_TWICE: list[tuple[list[str], bool, list[int], int]] = [
+    (["503N0101,,yes", "(503) N-0101,,no"], False, [2], 3),
+    (["503N0101,,no", "(503) N-0101,,yes"], False, [3], 2),
+    (["503N0101,,yes", "503N0199,,yes", "503N0101,,"], False, [2], 4),
+    (["503N0101,,yes", "503N0101,,yes", "503N0101,,no,and more"], False, [2, 3], 4),
+    (["503N0101,a@x.example,yes", ",A@X.example,no"], False, [2], 3),
+    (["503N0101,a@x.example,yes", "503N0199,a@x.example,no"], True, [], 0),
+    (["503N0101,,yes", "503N0101,,oui"], True, [], 0),
+]
+
+
+def test_a_no_anywhere_in_a_file_wins(juniper: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    for case, (said, agreed, in_vain, no) in enumerate(SAID_TWICE):
+        for size, exchange in ((500, 220 + case), (1, 320 + case)):
+            monkeypatch.setattr(importing, "BATCH", size)
+            juniper.business.clients.all().delete()
+            lines = ["Mobile,Email,Consent", *(line.replace("N", str(exchange)) for line in said)]
+            _, rows = imported(juniper, "\n".join(lines).encode(), **YES)
+            ledger = juniper.business.consents.filter(phone=f"+1503{exchange}0101")
+            assert ledger.exists() is agreed, said
+            words = f"Line {no} doesn’t say that they agreed, so they count as not agreed."
+            assert [row.number for row in rows if words in row.words] == in_vain, said
+    # Where no column says it, the member speaks for all of them.
+    found, _ = imported(juniper, b"Mobile\n5033990101\n5033990101\n", **YES)
+    assert found.agreements == 1
+
+
 # What is said in the form; at which field something is wrong, and what.
 FORMS: list[tuple[dict[str, str], str, str]] = [
     ({"column_1": "", "column_2": ""}, "__all__", "Say which column is Mobile or Email"),

@@ -68,7 +68,7 @@ class Run:
             return [
                 process
                 for process in psutil.Process(self.process.pid).children()
-                if alive(process) and word in " ".join(process.cmdline())
+                if alive(process) and word in words(process)
             ]
 
         return until(look, what=f"a child with {word!r}")[0]
@@ -91,6 +91,14 @@ def alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def words(process: psutil.Process) -> str:
+    """Its command line; none if it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connections, transaction
+from django.db import transaction
 from procrastinate import App, JobContext, PsycopgConnector
 
 from parley.config.embedded_postgres import EmbeddedPostgres, find_programs
@@ -105,4 +105,3 @@ async def test_what_a_task_defers_is_in_the_tasks_transaction() -> None:
             assert waiting() == 0
             await sync_to_async(task)(fails=False)
             assert waiting() == 1
-    await sync_to_async(connections.close_all)()

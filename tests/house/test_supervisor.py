@@ -97,9 +97,9 @@ def test_a_program_that_ignores_sigterm_is_killed_by_a_second_ctrl_c(tiny: Tiny)
     run.says("deaf")
     run.says("everything answers")
     family = run.family()
+    asked = time.monotonic()
     run.process.send_signal(signal.SIGINT)
     run.says("| no")
-    asked = time.monotonic()
 
     def insist() -> bool:
         run.process.send_signal(signal.SIGINT)

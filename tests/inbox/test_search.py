@@ -20,6 +20,7 @@ from parley.numbers.models import PhoneNumber
 from tests.inbox.conftest import SIGNED_IN
 from tests.inbox.test_thread import HTMX, THREAD
 from tests.people import House
+from tests.plans import as_new
 
 
 def found(house: House, words: str) -> tuple[list[str], str]:
@@ -127,6 +128,7 @@ def test_two_businesses_with_one_mark_see_their_own(juniper: House, narrow: None
 
 def test_words_are_looked_up_in_their_index(juniper: House) -> None:
     """A table of two rows is read whole; where that is made dear, the statements must fit the indexes."""
+    as_new("clients_client", "messaging_message")
     write(juniper, "needle", "needle")
     plans: list[str] = []
 
@@ -148,6 +150,7 @@ def test_words_are_looked_up_in_their_index(juniper: House) -> None:
 
 def test_a_search_reads_no_more_however_many_match(juniper: House, narrow: None) -> None:
     """Rows of the table of messages that were fetched, as PostgreSQL counts them; and as many queries for none."""
+    as_new("clients_client", "messaging_message")
     bodies = [f"needle pin{n} {'between' if n < 60 else ''} every{n % 2}" for n in range(80)]
     write(juniper, *bodies)
     with connection.cursor() as cursor:

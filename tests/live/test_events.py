@@ -18,6 +18,7 @@ from parley.businesses.signed_in import BACKEND, SessionStore
 from parley.live.nudges import nudge
 from parley.messaging.sending import send
 from tests.people import House
+from tests.waiting import SECONDS
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,9 +41,9 @@ class Page:
         self.answer = answer
 
     async def hears(self) -> tuple[str, dict[str, object]]:
-        """The next event, within five seconds."""
+        """The next event."""
         event, data = "", ""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while line := (await self.answer.content.readline()).decode():
                 if line == "\n" and event:
                     return event, json.loads(data)
@@ -109,6 +110,6 @@ async def test_a_lost_listen_is_told_to_every_page(web: World, juniper: House) -
 async def test_a_stopping_server_lets_its_pages_go(web: World, juniper: House) -> None:
     async with page(web, juniper.owner) as nora:
         stopping = asyncio.create_task(asyncio.to_thread(web.stop, "web"))
-        assert await nora.answer.content.read() == b""
-        async with asyncio.timeout(5):
-            await stopping
+        # On busy cores a line may live until its next sign of life.
+        assert (await nora.answer.content.read()).replace(b": ping\n\n", b"") == b""
+        await stopping

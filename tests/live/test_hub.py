@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import uuid
 from contextlib import ExitStack
 from typing import Any
 
+from parley.live import nudges
 from parley.live.hub import BREATH, CROWD, EACH_MS, QUEUE, Hub, Listener
 
 
@@ -37,3 +39,9 @@ async def test_a_page_that_cannot_keep_up_is_cut() -> None:
     for _ in range(QUEUE + 1):
         listener.put(b"x")
     assert await listener.hear() == b""
+
+
+def test_whose_a_nudge_is_can_be_told_without_reading_it() -> None:
+    business = uuid.uuid4()
+    for conversations in ([], [uuid.uuid4()]):
+        assert nudges.whose(nudges.payload(business, conversations, news=True)) == str(business)

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.house.conftest import alive
+from tests.house.conftest import alive, words
 from tests.live.test_events import page
 from tests.people import House
 from tests.waiting import until
@@ -36,7 +36,7 @@ def first(world: World) -> psutil.Process:
 
 def workers(world: World) -> list[psutil.Process]:
     """Those that serve; beside them Python keeps a small one that counts what is shared."""
-    return [one for one in first(world).children() if alive(one) and "spawn_main" in " ".join(one.cmdline())]
+    return [one for one in first(world).children() if alive(one) and "spawn_main" in words(one)]
 
 
 def test_a_killed_process_is_started_again_and_others_serve_meanwhile(several: World) -> None:

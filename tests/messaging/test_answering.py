@@ -80,7 +80,7 @@ def do_jobs() -> list[str]:
     """Do the jobs, twice each, and all that is due. Returns the automatic texts that are queued for it."""
     before = set(Message.objects.values_list("pk", flat=True))
     for task in (appointment_answered, tell_closed):
-        for job in ProcrastinateJob.objects.filter(task_name=task.name, status="todo"):
+        for job in ProcrastinateJob.objects.filter(task_name=task.name, status="todo").order_by("id"):
             for _ in range(2):
                 task(**job.args)
             turn()

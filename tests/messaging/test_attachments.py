@@ -54,7 +54,7 @@ def settled(count: int = 1) -> list[Attachment]:
 
 
 def jobs(house: House) -> list[ProcrastinateJob]:
-    """This test's: the queue is not emptied between tests."""
+    """This business's."""
     own = ProcrastinateJob.objects.filter(args__business_id=str(house.business.id))
     return list(own.filter(task_name=fetch_media.name))
 

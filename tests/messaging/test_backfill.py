@@ -37,7 +37,7 @@ from parley.numbers.models import PhoneNumber
 from parley.pulse.models import Beat
 from tests.messaging.signed import post, text_form
 from tests.people import House
-from tests.waiting import until
+from tests.waiting import SOMEBODY_WAITS, until
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,8 +140,8 @@ async def test_an_opt_out_in_a_log_waits_for_a_text_that_is_being_handed_over(
     @sync_to_async
     def somebody_waits() -> bool:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-            return cursor.fetchone() is not None
+            cursor.execute(SOMEBODY_WAITS)
+            return bool(cursor.fetchone()[0])
 
     await before()
     worker = Line("worker")

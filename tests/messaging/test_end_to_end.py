@@ -123,7 +123,8 @@ def test_a_paced_number_sends_at_its_pace(world: World, juniper: House) -> None:
     times = sorted(row["accepted_at"] for row in world.truth())
     # 25 texts of one segment at 10 a second: the last leaves 2.4 s after the first.
     seconds = [parse(t) for t in times]
-    assert 2.2 <= seconds[-1] - seconds[0] <= 3.6
+    # Beside others on two cores it may be later, but not as late as at half the pace: 4.8 s.
+    assert 2.2 <= seconds[-1] - seconds[0] <= 4.6
 
 
 def parse(moment: str | float) -> float:

@@ -263,7 +263,8 @@ def test_nothing_is_lost_and_nothing_sent_wrongly_while_the_database_is_away(
     ):
         began = time.monotonic()
         assert post(world, path, form) == 200
-        assert time.monotonic() - began < 1.5
+        # 0.8 s, and what the others on two cores take from it; the database's answer would have taken five.
+        assert time.monotonic() - began < 4
     way.open()
     until(lambda: events() == 4, what="what came while it hung")
 
@@ -276,7 +277,10 @@ def test_nothing_is_lost_and_nothing_sent_wrongly_while_the_database_is_away(
 
 def connected(name: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE application_name = %s", [name])
+        cursor.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()",
+            [name],
+        )
         return cursor.fetchone() is not None
 
 

@@ -99,28 +99,45 @@ async def test_small_finds_are_gathered(loop: Reader | Sender, apart: float) -> 
     assert took >= 5 * apart >= 0.05
 
 
-async def test_webhooks_that_follow_a_commit_closely_share_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "GATHER", 0.5)
+async def test_webhooks_share_a_commit_while_many_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(intake, "monotonic", lambda: now)
+    # Longer than anybody waits here: what is put off hangs.
+    monkeypatch.setattr(intake, "GATHER", 600.0)
+    few, much, more = (
+        [f"{name}{n}" for n in range(count)]
+        for name, count in (("few", intake.MANY - 1), ("much", intake.MUCH), ("more", intake.MANY - 1))
+    )
     door = Intake({})
     door.start()
-    many = [*"bcd", *(f"e{n}" for n in range(intake.MUCH))]
     try:
-        assert await keep(door, "a")
-        following = [asyncio.create_task(keep(door, key)) for key in "bc"]
-        # Without a pause they would be on their way to the database by now.
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert all(await asyncio.gather(*following, keep(door, "d")))
-        # So many wait for no clock.
-        monkeypatch.setattr(intake, "GATHER", 60.0)
-        assert all(await asyncio.gather(*(keep(door, key) for key in many[3:])))
+        async with asyncio.timeout(30):
+            # Each is committed at once.
+            for key in few:
+                assert await keep(door, key)
+            # With the next one it is many.
+            following = [asyncio.create_task(keep(door, key)) for key in much[:-1]]
+            # Without a pause they would be on their way to the database by now.
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert await keep(door, much[-1]), "so many wait for no clock"
+            assert all(await asyncio.gather(*following))
+            monkeypatch.setattr(intake, "GATHER", 0.01)
+            assert await keep(door, "alone"), "put off, not given up"
+            monkeypatch.setattr(intake, "GATHER", 600.0)
+            # That was in vain, so the next are not put off.
+            for key in more:
+                assert await keep(door, key)
+            now += intake.LATELY
+            assert await keep(door, "later"), "the others were long ago"
     finally:
         await door.close()
     async with await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as db:
         found = await db.execute("SELECT key, xmin::text FROM messaging_carrierevent")
         commits: dict[str, str] = dict(await found.fetchall())
-    assert len(commits) == 1 + len(many)
-    assert commits["a"] != commits["b"] == commits["c"] == commits["d"]
+    assert commits.keys() == {*few, *much, *more, "alone", "later"}
+    assert len({commits[key] for key in few + more}) == len(few + more)
+    assert len({commits[key] for key in much}) == 1
 
 
 async def keep(door: Intake, key: str) -> bool:
@@ -217,11 +234,11 @@ async def test_nobody_is_woken_who_is_awake() -> None:
         await listening.execute(f"LISTEN {TEXTS_CHANNEL}")
         await listening.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK, AWAKE])
         await came_in(db, "a")
-        assert [said async for said in listening.notifies(timeout=0.2)] == []
+        await db.execute("SELECT pg_notify(%s, 'said after it')", [TEXTS_CHANNEL])
         await listening.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, AWAKE])
         await came_in(db, "b")
-        async for said in listening.notifies(stop_after=1):
-            assert said.payload == CAME_IN
+        heard = [said.payload async for said in listening.notifies(stop_after=2)]
+        assert heard == ["said after it", CAME_IN]
         # And who asked whether somebody is awake keeps nobody from saying so.
         [[free]] = await (
             await listening.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK, AWAKE])

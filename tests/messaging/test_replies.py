@@ -68,10 +68,9 @@ def direct(house: House, phone: str = MAYA) -> Message:
 @sync_to_async
 def run_jobs() -> list[Message]:
     """Do the jobs that wait, as `parley jobs` would; returns the automatic answers there are."""
-    for job in ProcrastinateJob.objects.filter(task_name=say_nobody_reads.name, status="todo"):
-        # Emptying the database between tests leaves procrastinate's own tables.
-        if Business.objects.filter(pk=job.args["business_id"]).exists():
-            say_nobody_reads(**job.args)
+    waiting = ProcrastinateJob.objects.filter(task_name=say_nobody_reads.name, status="todo")
+    for job in waiting.order_by("id"):
+        say_nobody_reads(**job.args)
     return list(Message.objects.filter(title="Do not reply").order_by("id"))
 
 

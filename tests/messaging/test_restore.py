@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from asgiref.sync import SyncToAsync
-from django.db import connections
 
 from faults.restore import destroyed_and_restored
 from tests.people import House, make_house
@@ -15,13 +13,6 @@ from tests.world import a_world
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def nobody_else(juniper: House) -> None:
-    """A restore ends all sessions: the thread that asynchronous tests share must not be left with a dead one."""
-    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
-
-
-@pytest.mark.usefixtures("nobody_else")
 def test_nothing_is_sent_again_and_nothing_is_lost(juniper: House, tmp_path: Path) -> None:
     quiet = make_house("Alder Physio", "+18555550167", mode="do_not_reply")
     juniper.number.pace = 20

@@ -33,7 +33,7 @@ from parley.quota.models import Balance, Entry
 from tests.messaging.signed import TWILIO, post, text_form
 from tests.messaging.test_routing import likes_marketing, shared
 from tests.people import House
-from tests.waiting import until
+from tests.waiting import SOMEBODY_WAITS, until
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -101,10 +101,8 @@ def state(message: Message) -> str:
 
 
 def jobs(task: Any) -> list[dict[str, Any]]:
-    """Those of this test's businesses: emptying the database leaves procrastinate's own tables."""
-    ours = {str(id) for id in Business.objects.values_list("id", flat=True)}
     waiting = ProcrastinateJob.objects.filter(task_name=task.name, status="todo")
-    return [job.args for job in waiting if job.args["business_id"] in ours]
+    return [job.args for job in waiting]
 
 
 # ---- The ledger, and what follows from it
@@ -391,7 +389,7 @@ def test_if_it_may_still_begin_the_carrier_is_told_to_try_again(web: World, juni
 
 
 def waits_for_lock(cursor: Any) -> bool:
-    cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)")
+    cursor.execute(SOMEBODY_WAITS)
     return bool(cursor.fetchone()[0])
 
 

@@ -92,11 +92,12 @@ def test_on_and_off_by_the_labels_people_are_told(visit: Visit, juniper: House) 
 
 def test_a_switch_turned_before_the_scripts_came_is_saved(visit: Visit, juniper: House) -> None:
     without_number(juniper, texting=False)
-    page = visit("/settings", juniper.owner.user)
+    page = visit("/settings", juniper.owner.user, early=True)
     waiting: list[Route] = []
     page.route("**/htmx.min*.js", lambda route: waiting.append(route))
     page.goto("/apps/texting", wait_until="commit")
     page.get_by_role("switch", name="Texting", exact=True).check()
+    until(lambda: page.evaluate("1") and waiting, what="the script asked for")
     waiting[0].continue_()
     expect(page.get_by_text("Texting is off.")).to_be_hidden()
     until(lambda: Business.objects.get(pk=juniper.business.pk).texting)
@@ -104,12 +105,13 @@ def test_a_switch_turned_before_the_scripts_came_is_saved(visit: Visit, juniper:
 
 def test_what_was_typed_before_the_scripts_came_is_kept(visit: Visit, juniper: House) -> None:
     without_number(juniper)
-    page = visit("/settings", juniper.owner.user)
+    page = visit("/settings", juniper.owner.user, early=True)
     waiting: list[Route] = []
     page.route("**/texting_app*.js", lambda route: waiting.append(route))
     page.goto("/apps/texting", wait_until="commit")
     page.get_by_label("Legal business name").fill("Juniper Hair Studio LLC")
     page.get_by_label("Business type").select_option("Limited liability company")
+    until(lambda: page.evaluate("1") and waiting, what="the script asked for")
     waiting[0].continue_()
     until(
         lambda: Registration.objects.filter(
@@ -119,11 +121,12 @@ def test_what_was_typed_before_the_scripts_came_is_kept(visit: Visit, juniper: H
 
 
 def test_a_choice_made_before_the_scripts_came_can_be_saved(visit: Visit, juniper: House) -> None:
-    page = visit("/settings", juniper.owner.user)
+    page = visit("/settings", juniper.owner.user, early=True)
     waiting: list[Route] = []
     page.route("**/sms_settings*.js", lambda route: waiting.append(route))
     page.goto("/settings/sms", wait_until="commit")
     page.get_by_role("radio", name="Do not reply: Auto message").check()
+    until(lambda: page.evaluate("1") and waiting, what="the script asked for")
     waiting[0].continue_()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved. Texts are one way now.")).to_be_visible()

@@ -23,7 +23,7 @@ from parley.messaging.models import Attempt, CarrierEvent, Outbox
 from parley.messaging.patience import Patience
 from parley.messaging.receiving import Receiving
 from parley.numbers.models import PhoneNumber
-from parley.operating import exposition, figures
+from parley.operating import exposition, figures, words
 from parley.operating.figures import Figures
 from parley.operating.metrics import metrics
 from parley.pulse import beats, tallies
@@ -31,6 +31,8 @@ from parley.pulse.beats import PROCESS, Heart
 from parley.pulse.models import Beat, Reading, Tally
 from parley.pulse.tasks import forget_old_beats
 from tests.people import House
+from tests.plans import as_new
+from tests.waiting import SOMEBODY_WAITS
 from tests.world import database_url
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -204,6 +206,7 @@ def test_calls_and_campaigns_are_counted(juniper: House, alder: House) -> None:
             business=juniper.business,
             call=last,
             carrier_id=f"RE{minutes}",
+            url="https://carrier.example/RE",
             state=state,
             delete_at=timezone.now(),
         )
@@ -233,7 +236,19 @@ def test_calls_and_campaigns_are_counted(juniper: House, alder: House) -> None:
     ):
         assert line in told, line
     assert not any('direction="out",outcome="answered"' in line for line in told), "longer ago than a day"
-    assert a_minute(read().voicemails[1], 9)
+    now = read()
+    assert a_minute(now.voicemails[1], 9)
+    assert ("A client", "Answered", 1, 2) in (words.calls(now) or ())
+    assert ("A member", "Could not be connected", 0, 1) in (words.calls(now) or ())
+    assert (
+        words.calls_now(now) == "1 call under way. 2 voicemails still at the carrier, the oldest for 9 min."
+    )
+    assert words.campaigns(now) == [("Sending", 2, 42)]
+    assert not any("voicemail" in one.what for one in words.troubles(now))
+    Recording.objects.filter(state="waiting").update(at=timezone.now() - timedelta(minutes=16))
+    assert any(
+        "A voicemail has been at the carrier for 16 min." in one.what for one in words.troubles(read())
+    )
 
 
 LOOKED_UP = [
@@ -253,7 +268,7 @@ LOOKED_UP = [
         {"calls_call_pkey"},
     ),
     (figures.CALLS_NOW, None, {"calls_open"}),
-    (figures.VOICEMAILS, None, {"recordings_to_fetch"}),
+    (figures.VOICEMAILS, None, {"recordings_there"}),
     (figures.CAMPAIGNS, None, {"campaigns_going", "count_once"}),
 ]
 
@@ -261,6 +276,17 @@ LOOKED_UP = [
 @pytest.mark.django_db
 def test_no_figure_reads_what_was_years_ago(juniper: House, django_assert_num_queries: Any) -> None:
     """Each of the great tables is read by an index that holds only what is open, or ends with the newest."""
+    as_new(
+        "messaging_message",
+        "messaging_attempt",
+        "messaging_carrierevent",
+        "messaging_backfill",
+        "procrastinate_jobs",
+        "calls_call",
+        "calls_recording",
+        "campaigns_campaign",
+        "campaigns_count",
+    )
     with connection.cursor() as cursor:
         # As planned for large tables.
         cursor.execute("SET LOCAL enable_seqscan = off")
@@ -383,8 +409,8 @@ async def test_a_loop_that_is_stuck_leaves_no_beat(line: Line, monkeypatch: pyte
         return await line.run(lambda db: beats.newest(db, loop)) is not None
 
     async def waits() -> bool:
-        rows = await line.run(lambda db: db.execute("SELECT 1 FROM pg_locks WHERE NOT granted"))
-        return await rows.fetchone() is not None
+        rows = await line.run(lambda db: db.execute(SOMEBODY_WAITS))
+        return bool((await rows.fetchone())[0])  # type: ignore[index]
 
     async with asyncio.timeout(30), await psycopg.AsyncConnection.connect(database_url()) as other:
         await other.execute("SELECT 1 FROM messaging_carrierevent FOR UPDATE")

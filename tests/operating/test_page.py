@@ -73,6 +73,8 @@ def test_what_it_says_when_all_is_well(office: Browser) -> None:
     assert "All is well" in said
     assert "150 MB" in said
     assert "Nothing waits." in said
+    assert "0 calls under way." in said
+    assert "None is under way, and none waits for its time." in said
     assert "went back in time" not in said
 
 

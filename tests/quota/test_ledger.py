@@ -23,7 +23,7 @@ from parley.quota import ledger
 from parley.quota.models import Balance, Entry
 from tests.people import House, make_house
 from tests.quota.conftest import add_up, on_plan, paid_order, plan_of
-from tests.waiting import until
+from tests.waiting import SOMEBODY_WAITS, until
 
 # In Los Angeles, where Juniper is, November is over at 8:00 UTC.
 LAST_MINUTE = datetime(2026, 12, 1, 7, 59, tzinfo=UTC)
@@ -233,7 +233,7 @@ def test_a_refund_that_waits_while_the_month_turns_counts_for_the_new_month() ->
 
 def _somebody_waits() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        cursor.execute(SOMEBODY_WAITS)
         return bool(cursor.fetchone()[0])
 
 

@@ -21,9 +21,10 @@ import requests
 from twilio.request_validator import RequestValidator
 
 from parley.sandbox.account import ACCOUNT_SID, AUTH_TOKEN
+from tests.waiting import SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE = 10.0
+DEADLINE = SECONDS
 
 OURS = "+18555550142"
 LOCAL = "+15035550190"
@@ -78,7 +79,7 @@ class Sandbox:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Stop it; its exit code."""
         self.process.send_signal(how)
-        code = self.process.wait(timeout=5)
+        code = self.process.wait(timeout=20)
         assert self.process.stdout
         self.process.stdout.close()
         self.http.close()

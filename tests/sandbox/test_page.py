@@ -279,7 +279,7 @@ def test_the_page_finds_back_after_a_restart(browser: Browser, own_sandbox: Sand
     expect(page.locator("#live")).to_contain_text("Connection lost")
     own_sandbox.start(**ports)
     own_sandbox.ended(own_sandbox.send(body="While you were away").json()["sid"])
-    expect(page.locator("#live")).to_have_text("Live", timeout=10_000)
+    expect(page.locator("#live")).to_have_text("Live")
     expect(texts(page)).to_have_text(["While you were away"])
     context.close()
 

@@ -209,7 +209,7 @@ def test_a_hundred_thousand_messages_come_back_fast(own_sandbox: Sandbox) -> Non
     assert sum(1 for _ in path.open()) < 100_100, "it was not compacted"
 
 
-def test_stops_within_a_second_whoever_listens(own_sandbox: Sandbox) -> None:
+def test_stops_at_once_whoever_listens(own_sandbox: Sandbox) -> None:
     own_sandbox.weather(hang=1)
     with (
         requests.get(f"{own_sandbox.url}/sandbox/events", stream=True, timeout=10) as events,
@@ -219,7 +219,8 @@ def test_stops_within_a_second_whoever_listens(own_sandbox: Sandbox) -> None:
         assert next(mails.iter_lines()).startswith(b"retry")
         started = time.monotonic()
         assert own_sandbox.stop() == 0
-        assert time.monotonic() - started < 1
+        # A tenth of a second where nothing else runs. It waits for nobody who listens: that would be a minute.
+        assert time.monotonic() - started < 4
 
 
 @pytest.mark.parametrize("name", ["PARLEY_SANDBOX_PORT", "PARLEY_MAILBOX_PORT", "PARLEY_SMTP_PORT"])

@@ -247,12 +247,13 @@ def test_a_voicemail_ends_by_silence_by_hanging_up_by_a_key_and_by_its_length(te
     assert telephone.asked("/recorded", 2)["RecordingDuration"] == "20"
 
     telephone.pace(PATIENT)
-    keyed = telephone.call(RECORD.replace('timeout="4"', 'timeout="400" finishOnKey="#"'), speak=2)
+    patient = RECORD.replace('timeout="4"', 'timeout="400"').replace('maxLength="20"', 'maxLength="2000"')
+    keyed = telephone.call(patient.replace("<Record", '<Record finishOnKey="#"'), speak=2)
     wait_for(lambda: telephone.heard(keyed, "spoke"))
     telephone.act(MAYA, keyed, "digits", digits="#")
     assert telephone.asked("/recorded", 3)["Digits"] == "#"
 
-    nothing = telephone.call(RECORD.replace('timeout="4"', 'timeout="400"'))
+    nothing = telephone.call(patient)
     wait_for(lambda: telephone.heard(nothing, "beep"))
     telephone.act(MAYA, nothing, "hangup")
     assert telephone.asked("/recording", 5)["RecordingStatus"] == "absent"
@@ -324,7 +325,7 @@ def test_all_phones_ring_and_the_one_that_presses_a_key_is_connected(telephone: 
 def test_the_slower_phone_stops_ringing(telephone: Telephone) -> None:
     telephone.says("/whisper", "<Say>A call.</Say>")
     telephone.pace(PATIENT)
-    sid = telephone.call(dial(JULES, NOOR, more='record="record-from-answer" timeLimit="60"'))
+    sid = telephone.call(dial(JULES, NOOR, more='record="record-from-answer" timeLimit="600"'))
     slow, fast = telephone.rings(JULES), telephone.rings(NOOR)
     telephone.act(NOOR, fast, "answer")
     assert telephone.ended(slow)["status"] == "canceled"

@@ -62,7 +62,7 @@ def test_accepted_and_cut_off(sandbox: Sandbox, receiver: Receiver) -> None:
 
 
 def test_accepted_late(sandbox: Sandbox) -> None:
-    sandbox.weather(slow=1, slow_seconds=[0.4, 0.4])
+    sandbox.weather(slow=1, slow_seconds=[1.5, 1.5])
     with pytest.raises(requests.ReadTimeout):
         requests.post(
             f"{sandbox.account}/Messages.json",
@@ -72,6 +72,7 @@ def test_accepted_late(sandbox: Sandbox) -> None:
         )
     assert sandbox.truth() == []
     assert [row["body"] for row in wait_for(sandbox.truth)] == ["late"]
+    sandbox.weather(slow_seconds=[0.4, 0.4])
     started = time.monotonic()
     assert sandbox.send().status_code == 201
     assert time.monotonic() - started >= 0.4
@@ -108,9 +109,10 @@ def test_the_list_fails_and_lags(sandbox: Sandbox) -> None:
     sid = sandbox.send().json()["sid"]
     sandbox.weather(list_fails=1)
     assert sandbox.rest("GET", "Messages.json").status_code == 503
-    sandbox.weather(list_fails=0, list_lag_seconds=1)
+    sandbox.weather(list_fails=0, list_lag_seconds=60)
     assert sandbox.rest("GET", "Messages.json").json()["messages"] == []
     assert sandbox.rest("GET", f"Messages/{sid}.json").status_code == 200
+    sandbox.weather(list_lag_seconds=1)
     wait_for(lambda: sandbox.rest("GET", "Messages.json").json()["messages"])
 
 

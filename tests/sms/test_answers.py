@@ -145,7 +145,7 @@ def test_a_yes_with_a_doubt_is_none(yes: str, doubt: str) -> None:
 
 
 def test_hostile_texts_take_no_longer_than_others() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for text in (
         "can't " * 53,
         "need to " * 40,
@@ -161,4 +161,4 @@ def test_hostile_texts_take_no_longer_than_others() -> None:
     ):
         for _ in range(20):
             answer(text)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0

@@ -1137,9 +1137,9 @@ def test_a_hostile_message_takes_no_longer_than_any(unit: str) -> None:
 
 
 def test_a_message_longer_than_any_text_is_read_to_a_limit() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     wish("stop the " * 1_000_000)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
     assert wish("Please stop texting me. " + "a" * optout.LONGEST) is not None
 
 

@@ -222,7 +222,7 @@ def test_the_carriers_calculator_agrees_on_every_character_and_on_long_mixtures(
 @pytest.mark.parametrize("unit", ["hello there ", "€", "it’s ", "😀"])
 def test_a_megabyte_a_second(unit: str) -> None:
     text = unit * (1_000_000 // len(unit.encode()))
-    began = time.perf_counter()
+    began = time.process_time()
     count(text)
     plain(text)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from parley.inbox.sample.load import load, set_up_world
 from parley.messaging.models import Message
-from tests.browser import chromium, quick_actions
+from tests.browser import chromium, patient, quick_actions
 from tests.waiting import SECONDS, until
 from tests.world import World
 
@@ -32,7 +32,8 @@ def demo(world: World, settings: Any) -> World:
 
 
 def open_page(chromium: Browser, address: str) -> Page:
-    page = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce").new_page()
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    page = patient(context.new_page())
     page.set_default_timeout(1000 * SECONDS)
     page.goto(address)
     return page

@@ -1,4 +1,4 @@
-"""Django's own backend with three habits changed; named by `settings.DATABASES`."""
+"""Django's own backend with two habits changed; named by `settings.DATABASES`."""
 
 from __future__ import annotations
 
@@ -28,16 +28,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except (psycopg.Error, OSError):
             return False
         return quiet or super().is_usable()
-
-    def get_connection_params(self) -> dict[str, Any]:
-        """As Django's, and a plan that is kept serves all values.
-
-        Left to itself, PostgreSQL planned each search anew, which took as long as finding: it takes a plan for known
-        values to be cheaper, and for these statements it is not.
-        """
-        params: dict[str, Any] = super().get_connection_params()
-        params["options"] = f"{params.get('options', '')} -c plan_cache_mode=force_generic_plan".strip()
-        return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)

@@ -6,6 +6,7 @@ Times are shown in the business's zone, which the context processor `shell` give
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache, lru_cache
 from typing import Any
@@ -20,6 +21,12 @@ from django.utils.safestring import SafeString, mark_safe
 from parley.sms.numbers import pretty
 
 register = template.Library()
+
+
+@register.simple_tag
+def press() -> SafeString:
+    """`{% press %}`: in a form whose button does something once for each time that it is shown (`ui.pressed`)."""
+    return format_html('<input type="hidden" name="press" value="{}">', uuid.uuid4())
 
 
 # A list of conversations asks for the same few drawings hundreds of times.

@@ -1,5 +1,5 @@
 /* Voicemails are played here, one at a time. The sound is held apart from the page, so that what htmx swaps does not stop
-   it: whatever shows this voicemail now shows how far it is. Also the form of Calls: its preview and its counter. */
+   it: whatever shows this voicemail now shows how far it is. Also the lists, and the form of Calls: its preview, its counter. */
 import { headers } from "./live.js";
 import { count, plain } from "./segments.js";
 
@@ -76,6 +76,17 @@ document.addEventListener("input", (e) => {
 });
 for (const name of ["play", "pause", "ended", "timeupdate", "seeked"]) sound.addEventListener(name, () => playing && show());
 document.addEventListener("htmx:after:swap", () => playing && show());
+
+/* ---- The lists of calls and of voicemails follow the server's nudges, unless more of them was asked for than a page */
+const OFTEN = 1_000;
+let due = null;
+document.addEventListener("parley:change", () => {
+  due ??= setTimeout(() => {
+    due = null;
+    for (const list of document.querySelectorAll("[data-follows]"))
+      if (list.querySelectorAll("li:not(#more)").length <= Number(list.dataset.follows)) htmx.trigger(list, "refresh");
+  }, OFTEN);
+});
 
 /* ---- The form of Calls */
 const form = document.getElementById("calls-rules");
