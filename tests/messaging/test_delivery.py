@@ -431,7 +431,7 @@ async def test_a_worker_that_was_stopped_past_its_lease_begins_nothing(juniper: 
 
 
 async def test_what_a_worker_wrote_as_it_was_stopped_is_on_its_way_when_it_goes_on(
-    juniper: House, monkeypatch: pytest.MonkeyPatch
+    juniper: House, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bytes may have waited in it: until then it holds the lock, and an opt-out waits."""
     monkeypatch.setattr(delivery, "ON_ITS_WAY", 0.2)
