@@ -399,6 +399,7 @@ class Delivery:
         self._some_to_let_go = asyncio.Event()
         # The locks of texts that are being handed over; and those of them that are wholly written, with until when.
         self._held: dict[UUID, tuple[int, int]] = {}
+        self._just_written: list[UUID] = []
         self._on_their_way: deque[tuple[float, UUID]] = deque()
         self._next_plan = 0.0
         # Whether the last look found lanes with something due, of which an outcome may let go.
@@ -528,6 +529,11 @@ class Delivery:
             await self._some_to_let_go.wait()
             await asyncio.sleep(LET_GO_WITHIN)
             self._some_to_let_go.clear()
+            # Its time begins when the loop has turned since: until then the bytes may not have left this process, and
+            # one that is stopped just then writes them when it goes on.
+            until = time.monotonic() + ON_ITS_WAY
+            self._on_their_way.extend((until, attempt_id) for attempt_id in self._just_written)
+            self._just_written.clear()
             while self._on_their_way and self._on_their_way[0][0] <= time.monotonic():
                 self._release(self._on_their_way.popleft()[1])
             if self._on_their_way:
@@ -542,7 +548,7 @@ class Delivery:
                         log.error("locks not given back: %s", type(error).__name__)
 
     def _written(self, attempt_id: UUID) -> None:
-        self._on_their_way.append((time.monotonic() + ON_ITS_WAY, attempt_id))
+        self._just_written.append(attempt_id)
         self._some_to_let_go.set()
 
     def _release(self, attempt_id: UUID) -> None:

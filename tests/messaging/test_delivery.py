@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -19,7 +20,7 @@ from django.utils import timezone
 
 from parley.carriers.twilio import Twilio
 from parley.clients.models import Client
-from parley.messaging import outcomes, quarantine
+from parley.messaging import delivery, outcomes, quarantine
 from parley.messaging.delivery import LOCK_LANES, PICK, RISE, RISEN_AT_ONCE, Claimed, Delivery, claim
 from parley.messaging.line import Db, Line
 from parley.messaging.models import Attempt, Lane, Message, Outbox
@@ -29,6 +30,7 @@ from parley.messaging.sending import queue, send, send_past
 from parley.notifications.models import Notification
 from tests.carriers.wire import playing, says
 from tests.people import House
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -426,6 +428,26 @@ async def test_a_worker_that_was_stopped_past_its_lease_begins_nothing(juniper: 
         )
         assert worker._outcomes.get_nowait().state == "not_sent"
     assert wire.requests == []
+
+
+async def test_what_a_worker_wrote_as_it_was_stopped_is_on_its_way_when_it_goes_on(
+    juniper: House, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes may have waited in it: until then it holds the lock, and an opt-out waits."""
+    monkeypatch.setattr(delivery, "ON_ITS_WAY", 0.2)
+    await sync_to_async(write)(juniper, *many(1))
+    async with asyncio.timeout(10), a_worker("http://127.0.0.1:9") as worker:
+        [text] = await worker._claim(9, ["twilio"])
+        worker._held[text.attempt_id] = worker._line.session, text.key
+        letting_go = asyncio.create_task(worker._let_go())
+        worker._written(text.attempt_id)
+        time.sleep(delivery.ON_ITS_WAY)  # noqa: ASYNC251  nothing else runs meanwhile, as if it were stopped
+        goes_on = time.monotonic()
+        await asyncio.to_thread(until, lambda: not worker._held)
+        assert time.monotonic() - goes_on >= delivery.ON_ITS_WAY
+        async with worker._using_line:
+            letting_go.cancel()
+            await asyncio.wait([letting_go])
 
 
 async def test_a_worker_that_lost_the_session_with_the_locks_begins_nothing(
