@@ -322,7 +322,7 @@ async def test_what_the_carrier_answers_to_the_call(
         [text] = await take(line)
         async with playing(says(400, refusal(code))) as wire, twilio(wire.url) as carrier:
             delivery = Delivery({"twilio": carrier}, Patience(1.0))
-            outcome = await delivery._outcome(text)
+            outcome = await delivery._outcome(text, lambda: "")
         for _ in range(2):
             await outcomes.record(line, [outcome], Patience(1.0))
         await message.arefresh_from_db()
