@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.models import Sum
@@ -152,25 +153,28 @@ def test_the_audience_of_each_choice(juniper: House, alder: House, campaign: Mak
 
 
 def test_hours_and_the_numbers_pace(juniper: House, campaign: Make) -> None:
-    """At 9 AM on the West Coast, on a Wednesday, in Honolulu it is 7."""
+    """At 9 AM on the West Coast, on the Wednesday after `at_noon`, in Honolulu it is 7 or 6."""
     west = people(juniper, 20)
     island = juniper.client("Leilani", "", "+18085550100")
     likes_marketing(juniper, island.phone)
-    one = campaign(send_at=datetime(2026, 11, 25, 17, tzinfo=UTC))
+    wednesday = timezone.localdate() + timedelta(days=1)
+    nine = datetime.combine(wednesday, time(9), ZoneInfo("America/Los_Angeles")).astimezone(UTC)
+    eight = datetime.combine(wednesday, time(8), ZoneInfo("Pacific/Honolulu")).astimezone(UTC)
+    one = campaign(send_at=nine)
     PhoneNumber.objects.filter(duty="marketing").update(pace=2)
     told = foretold(one)
     assert (told.fit, told.at_once, told.later) == (21, 20, 1)
-    # 8 AM in Honolulu.
-    assert told.opens_at == datetime(2026, 11, 25, 18, tzinfo=UTC)
-    assert told.ends_at == datetime(2026, 11, 25, 18, 0, 0, 500_000, tzinfo=UTC)
+    assert told.opens_at == eight
+    assert told.ends_at == eight + timedelta(seconds=0.5)
     type(island).objects.filter(pk=island.pk).delete()
     told = foretold(one)
-    assert told.ends_at == one.send_at + timedelta(seconds=len(west) / 2)
+    assert told.ends_at == nine + timedelta(seconds=len(west) / 2)
     # Too slow for the day: it goes on the next morning, no sooner than that.
     PhoneNumber.objects.filter(duty="marketing").update(pace=20 / 43_200)
     told = foretold(one)
     assert told.ends_at
-    assert told.ends_at > datetime(2026, 11, 26, 16, tzinfo=UTC)
+    thursday = datetime.combine(wednesday + timedelta(days=1), time(8), ZoneInfo("America/Los_Angeles"))
+    assert told.ends_at > thursday
     PhoneNumber.objects.filter(duty="marketing").update(pace=0)
     told = foretold(one)
     assert (told.ends_at, told.paced) == (one.send_at, False)

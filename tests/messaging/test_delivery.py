@@ -174,17 +174,26 @@ async def test_a_number_keeps_its_pace(juniper: House, line: Line) -> None:
     juniper.number.pace = 3
     await juniper.number.asave()
     await sync_to_async(write)(juniper, *many(8))
+    before = timezone.now()
     first = await take(line)
+    after = timezone.now()
     assert [text.body for text in first] == ["Text 0", "Text 1", "Text 2"]
     assert [round(text.wait, 2) for text in first] == [0, 0.33, 0.67]
-    assert await take(line) == []
     lane = await Lane.objects.aget(number=juniper.number)
-    await Lane.objects.aupdate(next_at=lane.next_at - timedelta(seconds=0.8))
-    # A little before its turn the next share is taken, and waits for it.
-    second = await take(line)
-    assert [text.body for text in second] == ["Text 3", "Text 4", "Text 5"]
-    assert all(text.wait < 0.9 for text in second)
-    assert second[0].wait > 0.05
+    second = timedelta(seconds=1)
+    assert before + second <= lane.next_at <= after + second
+    await Lane.objects.aupdate(next_at=after + 60 * second)
+    assert await take(line) == []
+    # A little before its turn the next share is taken, and waits for it: as long as it has until then.
+    turn = timezone.now() + 0.4 * second
+    await Lane.objects.aupdate(next_at=turn)
+    before = timezone.now()
+    share = await take(line)
+    after = timezone.now()
+    assert [text.body for text in share] == ["Text 3", "Text 4", "Text 5"]
+    least, most = (max((turn - at).total_seconds(), 0) for at in (after, before))
+    for n, text in enumerate(share):
+        assert least - 0.01 < text.wait - n / 3 < most + 0.01
 
 
 async def test_long_texts_are_a_smaller_share_of_a_numbers_pace(juniper: House, line: Line) -> None:
