@@ -7,7 +7,8 @@ Fills 200 businesses of a database of its own: Large has three tenths of all, Sm
 the rest. It asks the pages of Large and of Small in turn, through Django, in one process; and those of a second Small,
 alone in a database of its own, in another. Every page asked is checked to hold what it must, and its rows are counted.
 Like is compared with like: Small's lists (waiting, up to date, unread, closed) fill a page as Large's do; where a
-search of Large fills one, Small is asked for something that does too; a nudge is about one message that has just come.
+search of Large fills one, Small is asked for something that does too; the names that are looked for are in no message
+by chance, which would give Large's page a second list; a nudge is about one message that has just come.
 Names that are nearly unique are each business's own. `--keep` leaves the filled database in a folder and finds it there
 the next time: about 15 GB of disk while ten million messages are written.
 """
@@ -37,6 +38,8 @@ SMALL_CONVERSATIONS = 100
 # The most pages of one name. So each is asked once before any is timed: what is timed is the work and not how much of
 # ten million messages the machine happens to have in memory. The longest of those first ones is told as `first_ms`.
 WARM_UP = 10
+# So many names, or numbers, are looked for.
+TYPED = 10
 # In a third of all messages; in one of a thousand; in one of twenty messages of every business but the two measured;
 # in five of each of the two; in none.
 COMMON, BETWEEN, NEIGHBOURS, RARE, NOBODYS = "appointment", "mezzanine", "backhoe", "gazebo", "zyzzyva"
@@ -445,16 +448,23 @@ def _search(words: str, must: str = "In messages", address: str = "/inbox", smal
     return make
 
 
+def _in_a_message(owner: Any, typed: str) -> bool:
+    """Does a word of a message begin so, by chance? Then the page has a second list, which Small's has not."""
+    from parley.inbox.search import Found
+
+    return any(part.name == "words" for part in Found(owner, typed).parts)
+
+
 def _search_client(field: str, address: str = "/inbox", small: str = "") -> Makes:
     def make(owner: Any) -> list[Page]:
         if small and owner.business.name == "Small":
             return [Page(f"{address}?q={small}", "", {})]
-        pages = []
+        pages: list[Page] = []
         recent = _open(owner).select_related("client").order_by("-last_at")
         if field == "first":
-            # The names that no message holds by chance.
+            # The common ones.
             recent = recent.filter(client__first_name__in=FIRST)
-        for conversation in recent[20:30]:
+        for conversation in recent[20:220]:
             client = conversation.client
             typed = {
                 "first": client.first_name,
@@ -462,7 +472,10 @@ def _search_client(field: str, address: str = "/inbox", small: str = "") -> Make
                 "whole": client.name,
                 "phone": client.phone[-4:],
             }[field]
-            pages.append(Page(f"{address}?q={typed}", typed if field != "phone" else "People", {}))
+            if not (small and _in_a_message(owner, typed)):
+                pages.append(Page(f"{address}?q={typed}", typed if field != "phone" else "People", {}))
+            if len(pages) == TYPED:
+                break
         return pages
 
     return make
