@@ -14,6 +14,7 @@ from django.db import connection
 
 from parley.messaging import receiving, revoking
 from tests.people import make_house
+from tests.plans import as_new
 
 BY_PHONE = {"one_client_per_phone", "clients_of_phone"}
 # What PostgreSQL itself asks when a conversation's newest message is another one.
@@ -62,6 +63,8 @@ def test_a_plan_for_any_values_goes_by_the_row_itself(asked: str, found_by: set[
             [house.business.pk],
         )
         if asked == IS_ITS_MESSAGE:
+            # Of one index that other tests have swollen another looks as good.
+            as_new("messaging_message")
             house.text(house.client(), "Hello")
             cursor.execute(MORE_MESSAGES)
         cursor.execute(FORGET)
