@@ -50,7 +50,7 @@ PATIENCE = 5.0
 # costs the same, and would else hold a webhook or two where each of many machines gets a few. Any other webhook is
 # committed at once.
 MANY, LATELY = 5, 0.1
-GATHER = 0.025
+GATHER = 0.01
 MUCH = 16
 MOST_WAITING = 20_000
 # How often (seconds) a journal is looked for that another process has left behind, and a database that is away.
