@@ -72,9 +72,10 @@ class Machine:
         return self.processes[name]
 
     def kill(self) -> None:
-        """SIGKILL for everything here."""
+        """SIGKILL for everything here, and for what it has started."""
         for process in self.processes.values():
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         for process in self.processes.values():
             process.wait(10)
         self.processes.clear()

@@ -8,7 +8,8 @@ another, and PostgreSQL is reached by TCP (bench/network.py). Texts go out, with
 over the machines' web servers.
 
     calm     CPU of a text, out and in, of all machines' processes and PostgreSQL, when many wait: rounds of 1, 2 and 4
-             machines in turn
+             machines in turn, and of one machine with as many processes as four have ("1x4"): what many processes cost
+             on few cores, and what many machines add to that
     paced    the same where each machine gets as much as one alone, so many texts a second out and in, and no core is
              busy all the time (`held`: how much of that pace was kept). In `calm` four machines share one machine's
              load, and each finds a quarter as much at each look; that is a cost of being idle, not of being many
@@ -171,7 +172,8 @@ class Field:
         entry = {"phone_number": number, "sms_url": f"{self.world.url}/hooks/twilio/text#rc=5&rp=all&rt=6000"}
         self.world.sandbox("PUT", "/sandbox/world", {"numbers": [entry]})
 
-    def start(self, node: Machine, patience: float = PATIENCE) -> None:
+    def start(self, node: Machine, patience: float = PATIENCE, processes: int = 1) -> None:
+        """Start `parley web` with so many processes, and as many `parley texts`."""
         own = self.folder / node.name
         own.mkdir(exist_ok=True)
         environment = self.world.environment | {
@@ -179,20 +181,23 @@ class Field:
             "PARLEY_BIND": node.address,
             "PARLEY_PORT": str(WEB_PORT),
             "PARLEY_PATIENCE": str(patience),
+            "PARLEY_WEB_PROCESSES": str(processes),
         }
-        for name in ("web", "texts"):
+        for name in ("web", *(f"texts{n}" for n in range(processes))):
             with open(own / f"{name}.log", "ab") as log:
-                node.start(name, parley(name), environment, log)
+                node.start(name, parley(name.rstrip("0123456789")), environment, log)
 
     @contextlib.contextmanager
-    def running(self, count: int, patience: float = PATIENCE) -> Iterator[tuple[list[Machine], Front]]:
+    def running(
+        self, count: int, patience: float = PATIENCE, processes: int = 1
+    ) -> Iterator[tuple[list[Machine], Front]]:
         """So many machines, well and known to the front; killed at the end."""
         from tests.waiting import until
 
         nodes = self.nodes[:count]
         try:
             for node in nodes:
-                self.start(node, patience)
+                self.start(node, patience, processes)
             with Front(self.network.address(FRONT), [node.address for node in nodes]) as front:
                 until(lambda: front.well == count, 90, what="the machines' start")
                 yield nodes, front
@@ -206,7 +211,7 @@ class Field:
 
         spent: dict[str, float] = {}
         for name in ("web", "texts"):
-            pids = [pid for node in nodes for pid in family(node.processes[name].pid)]
+            pids = [pid for first in _kind(nodes, name) for pid in family(first.pid)]
             spent[name] = cpu_seconds(*pids) * 1e6
         spent["postgres"] = cpu_seconds(*family(self.postmaster)) * 1e6
         with connection.cursor() as cursor:
@@ -324,37 +329,42 @@ def _houses() -> list[Any]:
 
 def calm(field: Field, counts: Sequence[int], texts: int, rounds: int) -> dict[str, Any]:
     """CPU microseconds of a text, out or in, on each number of machines: the median of all rounds."""
-    costs: dict[int, list[dict[str, float]]] = {count: [] for count in counts}
-    rates: dict[int, list[float]] = {count: [] for count in counts}
-    idle: dict[int, list[float]] = {count: [] for count in counts}
+    # Machines, and processes of each kind on each.
+    sizes = {str(count): (count, 1) for count in counts}
+    if counts[0] == 1 < counts[-1]:
+        sizes[f"1x{counts[-1]}"] = 1, counts[-1]
+    costs: dict[str, list[dict[str, float]]] = {size: [] for size in sizes}
+    rates: dict[str, list[float]] = {size: [] for size in sizes}
+    idle: dict[str, list[float]] = {size: [] for size in sizes}
     wrong: Counter[str] = Counter()
     for turn in range(rounds):
         # Each in another place of each round: what drifts, drifts for all.
-        for count in counts if turn % 2 == 0 else counts[::-1]:
-            name = f"calm{turn}x{count}"
+        for size in list(sizes) if turn % 2 == 0 else list(sizes)[::-1]:
+            name, (count, processes) = f"calm{turn} {size}", sizes[size]
+            at_once = count * processes
             # In life's own time: what loops do by the clock would else count ten times.
-            with field.running(count, patience=1.0) as (nodes, _):
-                _flow(field, f"warm{name}", 0, min(texts, 500), seconds=0, machines=count)
+            with field.running(count, patience=1.0, processes=processes) as (nodes, _):
+                _flow(field, f"warm{name}", 0, min(texts, 500), seconds=0, machines=at_once)
                 wrong += _wrong(field.judge(f"warm{name}", min(texts, 500), 60))
-                idle[count].append(_idle(field, nodes))
+                idle[size].append(_idle(field, nodes))
                 before = field.cost(nodes)
                 # All of it waits before they begin: else the rate at which this process and the sandbox make texts,
                 # on the same cores, would decide how few of them each look finds.
                 _signal(nodes, signal.SIGSTOP)
-                _flow(field, name, 0, texts, seconds=0, machines=count)
+                _flow(field, name, 0, texts, seconds=0, machines=at_once)
                 _signal(nodes, signal.SIGCONT)
                 began = time.monotonic()
                 verdict = field.judge(name, texts, 300)
-                rates[count].append(2 * texts / (time.monotonic() - began - verdict["judging_secs"]))
+                rates[size].append(2 * texts / (time.monotonic() - began - verdict["judging_secs"]))
                 after = field.cost(nodes)
             wrong += _wrong(verdict)
             spent = {part: round((after[part] - before[part]) / (2 * texts), 2) for part in before}
-            print(count, json.dumps(spent), file=sys.stderr, flush=True)
-            costs[count].append(spent)
+            print(size, json.dumps(spent), file=sys.stderr, flush=True)
+            costs[size].append(spent)
     return {
-        **_told(costs, counts),
-        "texts_a_second": {count: round(statistics.median(all_of)) for count, all_of in rates.items()},
-        "idle_ms_a_second": {count: round(statistics.median(all_of), 1) for count, all_of in idle.items()},
+        **_told(costs),
+        "texts_a_second": {size: round(statistics.median(all_of)) for size, all_of in rates.items()},
+        "idle_ms_a_second": {size: round(statistics.median(all_of), 1) for size, all_of in idle.items()},
         "rounds": rounds,
         **dict(wrong),
     }
@@ -383,7 +393,7 @@ def paced(field: Field, counts: Sequence[int], pace: float, seconds: float, roun
             print(count, "paced", json.dumps(spent), file=sys.stderr, flush=True)
             costs[count].append(spent)
     return {
-        **_told(costs, counts),
+        **_told({str(count): all_of for count, all_of in costs.items()}),
         "held": {
             count: round(statistics.median(all_of) / (2 * pace * count), 2) for count, all_of in took.items()
         },
@@ -415,15 +425,16 @@ def _keep_pace(field: Field, name: str, texts: int, machines: int, pace: float) 
         list(writers.map(write, range(machines)))
 
 
-def _told(costs: dict[int, list[dict[str, float]]], counts: Sequence[int]) -> dict[str, Any]:
-    """The median cost of a text on each number of machines, whole and by its parts."""
+def _told(costs: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    """The median cost of a text on each number of machines, whole and by its parts; and to that of the first."""
     whole = {
         count: statistics.median(one["web"] + one["texts"] + one["postgres"] for one in all_of)
         for count, all_of in costs.items()
     }
+    one = next(iter(whole.values()))
     return {
         "cpu_us_a_text": {count: round(figure) for count, figure in whole.items()},
-        "times_one_node": {count: round(figure / whole[counts[0]], 2) for count, figure in whole.items()},
+        "times_one_node": {count: round(figure / one, 2) for count, figure in whole.items()},
         "parts": {
             count: {part: round(statistics.median(one[part] for one in all_of), 2) for part in all_of[0]}
             for count, all_of in costs.items()
@@ -439,9 +450,16 @@ def _idle(field: Field, nodes: Sequence[Machine]) -> float:
     return sum(after[part] - before[part] for part in ("web", "texts", "postgres")) / 1e3 / took
 
 
+def _kind(nodes: Sequence[Machine], name: str) -> list[subprocess.Popen[bytes]]:
+    """All processes of this name on these machines, however many each has."""
+    return [
+        process for node in nodes for called, process in node.processes.items() if called.startswith(name)
+    ]
+
+
 def _signal(nodes: Sequence[Machine], number: signal.Signals) -> None:
-    for node in nodes:
-        node.processes["texts"].send_signal(number)
+    for process in _kind(nodes, "texts"):
+        process.send_signal(number)
 
 
 def _wrong(verdict: dict[str, Any]) -> Counter[str]:
