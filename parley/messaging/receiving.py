@@ -65,12 +65,12 @@ MARKETING_ANSWERED = "marketing_answered"
 
 # A shard has something to read, or not: one entry of the index says so, however much waits.
 TAKE_SHARDS = f"""
-    SELECT s FROM (
+    SELECT s, pg_try_advisory_xact_lock({LOCK}, s) AS got FROM (
         SELECT s FROM generate_series(0, {SHARDS - 1}) s, LATERAL (
             SELECT FROM messaging_carrierevent WHERE shard = s AND done_at IS NULL AND trouble = '' ORDER BY id LIMIT 1
         ) first_one
         ORDER BY random() LIMIT %s
-    ) busy WHERE pg_try_advisory_xact_lock({LOCK}, s)
+    ) busy
 """  # noqa: S608  our own constants
 
 # The first of each shard, and of these the first: never all that waits.
@@ -122,10 +122,15 @@ class Arrived:
 
 @dataclass(slots=True)
 class Pace:
-    """How one reader goes: how many shards it takes at once, and whether what it last found had waited for long."""
+    """How one reader goes: how many shards it takes at once, and whether what it last found had waited for long.
+
+    And how many looks in a row there was something to read, be it in others' hands; or nothing.
+    """
 
     shards: int = SHARDS
     late: bool = False
+    busy: int = 0
+    empty: int = 0
 
 
 class Receiving:
@@ -159,17 +164,14 @@ class Receiving:
     async def _read(self) -> None:
         """The first reader: the one that is woken."""
         line, pace = Line("receiving", silent=SILENT), Pace()
-        in_a_row = 0
         try:
             while not self._stopping.is_set():
                 await self._heart.beat(line)
                 self.wake.clear()
                 looked, was_awake = time.monotonic(), self._awake == line.session
                 self._looking = True
-                # One text alone is not worth the words.
-                found = await self._batch(line, pace, partial(self._take_turn, line, busy=in_a_row > 1))
+                found = await self._batch(line, pace, partial(self._take_turn, line, pace))
                 self._looking = False
-                in_a_row = in_a_row + 1 if found else 0
                 if found >= MUCH:
                     self._much.set()
                 if found < BATCH:
@@ -200,11 +202,17 @@ class Receiving:
         finally:
             await line.close()
 
-    async def _take_turn(self, line: Line, db: Db, *, busy: bool) -> None:
-        """Take the turn if nobody has it; who has it and is `busy` need not be woken, and says so."""
+    async def _take_turn(self, line: Line, pace: Pace, db: Db) -> None:
+        """Take the turn if nobody has it; who has it and is busy need not be woken, and says so."""
         if self._turn != line.session and await _got(db, TURN):
             self._turn = line.session
-        if self._turn == line.session and busy and self._awake != line.session and await _got(db, AWAKE):
+        # One text alone is not worth the words.
+        if (
+            self._turn == line.session
+            and pace.busy > 1
+            and self._awake != line.session
+            and await _got(db, AWAKE)
+        ):
             self._awake = line.session
 
     async def _batch(
@@ -214,7 +222,8 @@ class Receiving:
             if first:
                 await first(db)
             found = await read_events(db, self.carriers, self.patience, BATCH, pace)
-            if first and not found and self._awake == line.session:
+            # Not for one look that found nothing: what comes next would wake a process of every machine.
+            if first and pace.empty > 1 and self._awake == line.session:
                 await db.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, AWAKE])
                 self._awake = -1
             return found
@@ -285,7 +294,9 @@ async def read_events(
 
 async def _take(db: Db, most: int, pace: Pace) -> list[Any] | None:
     """Events of shards that are this transaction's alone from now on; None if no shard was to be had."""
-    shards = [row.s for row in await (await db.execute(TAKE_SHARDS, [pace.shards])).fetchall()]
+    busy = await (await db.execute(TAKE_SHARDS, [pace.shards])).fetchall()
+    shards = [row.s for row in busy if row.got]
+    pace.busy, pace.empty = (pace.busy + 1, 0) if busy else (0, pace.empty + 1)
     if not shards:
         return None
     return await (await db.execute(READ, {"shards": shards, "most": most})).fetchall()
