@@ -49,9 +49,10 @@ RISEN_AT_ONCE = 200
 # Woken or not, no sooner: other machines look too. Nor does one that found less than MUCH: more comes meanwhile.
 SOONEST = 0.02
 MUCH = 16
-# Everybody is woken for each text. Who comes too late time and again, because another is at it, looks seldomer: from
-# one look to the next at most so long (seconds), until there is something to find.
-TOO_LATE = 0.08
+# Everybody is woken for each text. Who comes too late time and again, because another is at it, or too early, because
+# all that is due waits for texts under way, looks seldomer: from one look to the next at most so long (seconds), until
+# there is something to find.
+IN_VAIN = 0.08
 # How much of a paced number's work one claim takes: a worker that dies leaves at most this much in doubt.
 HORIZON = 1.0
 # The next share is taken this much before its turn, so that between two shares the number does not fall behind.
@@ -437,8 +438,8 @@ class Delivery:
                     idle, apart, woken = SOONEST, SOONEST, False
                 else:
                     # Nothing is due, or another worker holds the lanes just now.
-                    if woken and not self._some_due:
-                        apart = min(2 * apart, TOO_LATE)
+                    if woken:
+                        apart = min(2 * apart, IN_VAIN)
                     woken = await self._sleep(min(idle, 0.25 if self._calls else 1.0))
                     idle = min(2 * idle, 1.0)
                 if len(claimed) < min(MUCH, room):

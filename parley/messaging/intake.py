@@ -46,11 +46,13 @@ OBEYED_AT_ONCE = 50
 IN_TIME = 0.8
 # Twilio waits 15 s in all; an honest "try again" must come before that.
 PATIENCE = 5.0
-# While so many come within so long (seconds), one commit follows the last after GATHER seconds, or when MUCH wait: each
-# costs the same, and would else hold a webhook or two where each of many machines gets a few. Any other webhook is
+# While so many come within so long (seconds), one commit begins after GATHER seconds from when the last began, or when
+# MUCH wait: each costs the same, and would else hold a webhook or two where each of many machines gets a few. Where one
+# takes long, machines or their database are busy: then TIMES as long, LONGEST seconds at the most. Any other webhook is
 # committed at once.
 MANY, LATELY = 5, 0.1
-GATHER = 0.01
+GATHER, LONGEST = 0.01, 0.05
+TIMES = 8
 MUCH = 16
 MOST_WAITING = 20_000
 # How often (seconds) a journal is looked for that another process has left behind, and a database that is away.
@@ -205,16 +207,18 @@ class _Writer:
             too_late.cancel()
 
     async def _run(self) -> None:
-        began = 0.0
+        began = took = 0.0
         try:
             while True:
                 await self._some.wait()
                 self._some.clear()
                 while self._waiting:
-                    await self._gather(began + GATHER)
+                    await self._gather(began + max(GATHER, min(TIMES * took, LONGEST)))
                     began = monotonic()
                     batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                    if not await self._in_database(batch):
+                    if await self._in_database(batch):
+                        took = monotonic() - began
+                    else:
                         await self._in_journal(batch)
         finally:
             if self._db is not None:

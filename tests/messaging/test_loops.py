@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -43,7 +44,7 @@ class Reader(Receiving):
 
 
 class Sender(Delivery):
-    """Is woken at each look and finds nothing: another machine was quicker."""
+    """Is woken at each look and finds nothing: another machine was quicker, or all waits for texts under way."""
 
     looks = 0
     enough = asyncio.Event()
@@ -54,16 +55,6 @@ class Sender(Delivery):
             self.enough.set()
         self.wake.set()
         return []
-
-
-class TooLate(Sender):
-    """And each time another machine has taken all there was."""
-
-    enough = asyncio.Event()
-
-    async def _claim(self, *given: Any) -> list[Claimed]:
-        self._some_due = False
-        return await super()._claim(*given)
 
 
 class OneByOne(Sender):
@@ -83,10 +74,9 @@ class OneByOne(Sender):
     ("loop", "apart"),
     [
         (Reader({}, Patience()), receiving.GATHER),
-        (Sender({"twilio": object()}, Patience()), delivery.SOONEST),  # type: ignore[dict-item]
-        (OneByOne({"twilio": object()}, Patience()), delivery.SOONEST),  # type: ignore[dict-item]
         # 20, 40 and three times 80 ms.
-        (TooLate({"twilio": object()}, Patience()), 3 * delivery.SOONEST),  # type: ignore[dict-item]
+        (Sender({"twilio": object()}, Patience()), 3 * delivery.SOONEST),  # type: ignore[dict-item]
+        (OneByOne({"twilio": object()}, Patience()), delivery.SOONEST),  # type: ignore[dict-item]
     ],
 )
 async def test_small_finds_are_gathered(loop: Reader | Sender, apart: float) -> None:
@@ -99,11 +89,17 @@ async def test_small_finds_are_gathered(loop: Reader | Sender, apart: float) -> 
     assert took >= 5 * apart >= 0.05
 
 
-async def test_webhooks_share_a_commit_while_many_come(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("pause", ["GATHER", "LONGEST"])
+async def test_webhooks_share_a_commit_while_many_come(pause: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a while; and for longer where a commit takes long."""
     now = 1000.0
-    monkeypatch.setattr(intake, "monotonic", lambda: now)
+    ticks = itertools.count()
+    monkeypatch.setattr(intake, "monotonic", lambda: now + next(ticks) / 1e9)
+    if pause == "LONGEST":
+        monkeypatch.setattr(intake, "GATHER", 0.0)
+        monkeypatch.setattr(intake, "TIMES", 1e12)
     # Longer than anybody waits here: what is put off hangs.
-    monkeypatch.setattr(intake, "GATHER", 600.0)
+    monkeypatch.setattr(intake, pause, 600.0)
     few, much, more = (
         [f"{name}{n}" for n in range(count)]
         for name, count in (("few", intake.MANY - 1), ("much", intake.MUCH), ("more", intake.MANY - 1))
@@ -122,9 +118,9 @@ async def test_webhooks_share_a_commit_while_many_come(monkeypatch: pytest.Monke
                 await asyncio.sleep(0)
             assert await keep(door, much[-1]), "so many wait for no clock"
             assert all(await asyncio.gather(*following))
-            monkeypatch.setattr(intake, "GATHER", 0.01)
+            monkeypatch.setattr(intake, pause, 0.01)
             assert await keep(door, "alone"), "put off, not given up"
-            monkeypatch.setattr(intake, "GATHER", 600.0)
+            monkeypatch.setattr(intake, pause, 600.0)
             # That was in vain, so the next are not put off.
             for key in more:
                 assert await keep(door, key)
@@ -244,6 +240,42 @@ async def test_nobody_is_woken_who_is_awake() -> None:
             await listening.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK, AWAKE])
         ).fetchall()
         assert free
+
+
+async def test_who_finds_all_in_others_hands_stays_awake(line: Line) -> None:
+    """Else every webhook would wake a process of each machine for as long as the second reader is the busy one."""
+    reader = Counted({}, Patience())
+    async with (
+        asyncio.timeout(30),
+        await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as db,
+        await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as other,
+    ):
+
+        async def awake() -> bool:
+            [[free]] = await _all(db, f"SELECT pg_try_advisory_lock({LOCK}, {AWAKE})")
+            if free:
+                await db.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, AWAKE])
+            return not free
+
+        reading = asyncio.create_task(reader.run())
+        for turn in itertools.count():
+            if await awake():
+                break
+            await came_in(db, f"a{turn}")
+            reader.wake.set()
+            await asyncio.sleep(0.01)
+        async with other.transaction():
+            await other.execute("SELECT pg_advisory_xact_lock(%s, 1)", [LOCK])
+            await came_in(db, "held")
+            looks = reader.looks
+            while reader.looks < looks + 5:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert await awake()
+        await set_aside("held")
+        while await awake():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        reader.stop()
+        await reading
 
 
 async def test_a_worker_that_is_frozen_loses_the_turn() -> None:
