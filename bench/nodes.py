@@ -64,6 +64,8 @@ CLIENTS = 500  # of each number
 # How many texts of one round are on their way to each machine at once, so that a webhook's answer never waits behind
 # them all.
 IN_AT_ONCE = 32
+# So many texts for each machine before a round counts.
+WARM = 400
 IDLE = 5.0  # seconds for which machines are watched that have nothing to do
 PATIENCE = 0.1
 LEASE = 6.0  # seconds, at this patience
@@ -344,8 +346,10 @@ def calm(field: Field, counts: Sequence[int], texts: int, rounds: int) -> dict[s
             at_once = count * processes
             # In life's own time: what loops do by the clock would else count ten times.
             with field.running(count, patience=1.0, processes=processes) as (nodes, _):
-                _flow(field, f"warm{name}", 0, min(texts, 500), seconds=0, machines=at_once)
-                wrong += _wrong(field.judge(f"warm{name}", min(texts, 500), 60))
+                # For each process: what is done once is no text's cost.
+                warm = WARM * at_once
+                _flow(field, f"warm{name}", 0, warm, seconds=0, machines=at_once)
+                wrong += _wrong(field.judge(f"warm{name}", warm, 60))
                 idle[size].append(_idle(field, nodes))
                 before = field.cost(nodes)
                 # All of it waits before they begin: else the rate at which this process and the sandbox make texts,
@@ -381,8 +385,8 @@ def paced(field: Field, counts: Sequence[int], pace: float, seconds: float, roun
         for count in counts if turn % 2 == 0 else counts[::-1]:
             name, texts = f"paced{turn}x{count}", round(pace * seconds) * count
             with field.running(count, patience=1.0) as (nodes, _):
-                _flow(field, f"warm{name}", 0, 200 * count, seconds=0, machines=count)
-                wrong += _wrong(field.judge(f"warm{name}", 200 * count, 60))
+                _flow(field, f"warm{name}", 0, WARM * count, seconds=0, machines=count)
+                wrong += _wrong(field.judge(f"warm{name}", WARM * count, 60))
                 before, began = field.cost(nodes), time.monotonic()
                 _keep_pace(field, name, texts, count, pace)
                 took[count].append(2 * texts / (time.monotonic() - began))

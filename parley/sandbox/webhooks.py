@@ -23,7 +23,8 @@ Form = Sequence[tuple[str, str]]
 # Told the HTTP status (0: no answer) and the body of the answer.
 Done = Callable[[int, bytes], None]
 
-IN_FLIGHT = 64
+# A carrier waits for nobody's answer to call somebody else; but it opens no end of connections.
+IN_FLIGHT = 256
 ANSWER_LIMIT = 64 * 1024
 
 
