@@ -186,7 +186,7 @@ def of_each(campaigns: Iterable[Campaign]) -> dict[object, Figures]:
 
 
 # Who waits for their morning, when the first of them may be texted, the pace of the numbers that are in use (as
-# `routing.POOL` has it: segments a second, 0 for no limit), and how many it is known of since `since`.
+# `routing.POOL` has it: segments a second, 0 for no limit), and of how many it is known since `since`, and since when.
 _GOING = """
     SELECT (SELECT count(*) FROM (
                 SELECT FROM campaigns_recipient
@@ -198,8 +198,9 @@ _GOING = """
             FROM numbers_phonenumber
             WHERE duty = 'marketing' AND paused = '' AND releasing_at IS NULL AND released_at IS NULL
               AND approved_at IS NOT NULL),
-           (SELECT coalesce(sum(number), 0) FROM campaigns_minute
-            WHERE campaign_id = %(campaign)s AND at >= %(since)s AND what IN ('delivered', 'failed'))
+           lately.number, lately.began_at
+    FROM (SELECT coalesce(sum(number), 0) AS number, min(at) AS began_at FROM campaigns_minute
+          WHERE campaign_id = %(campaign)s AND at >= %(since)s AND what IN ('delivered', 'failed')) lately
 """
 # Of the last so much time the rate is taken; of less than so much it says nothing.
 LATELY, TOO_SHORT = timedelta(minutes=10), timedelta(minutes=2)
@@ -244,7 +245,9 @@ def going(campaign: Campaign, figures: Figures, segments: int) -> Going:
     }
     with connection.cursor() as cursor:
         cursor.execute(_GOING, given)
-        later, opens_at, pace, lately = cursor.fetchone()
+        later, opens_at, pace, lately, began_at = cursor.fetchone()
+    # What lies before the first of them is a night, or a pause of the carrier's: nothing went, and it says nothing.
+    since = max(since, began_at or since)
     left = max(0, figures.n["waiting"] - later) + figures.n["queued"]
     return Going(later, opens_at, _ends_at(left, now, since, pace, lately, segments), now)
 

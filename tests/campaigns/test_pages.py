@@ -329,3 +329,20 @@ def test_how_long_it_takes_and_how_many_per_cent() -> None:
     assert {minutes: figures.about(minutes) for minutes in told} == told
     per_cent = {(0, 0): None, (1, 1000): 1, (999, 1000): 99, (1000, 1000): 100, (0, 5): 0, (1, 3): 33}
     assert {pair: figures.percent(*pair) for pair in per_cent} == per_cent
+
+
+def test_a_night_in_which_nothing_went_says_nothing_of_how_fast_it_goes(
+    juniper: House, campaign: Make
+) -> None:
+    now = timezone.now()
+    one = campaign("Color week")
+    Campaign.objects.filter(pk=one.pk).update(
+        status="sending", started_at=now - timedelta(hours=12), changed_at=now - timedelta(hours=12)
+    )
+    one.refresh_from_db()
+    began_at = (now - timedelta(minutes=4)).replace(second=0, microsecond=0)
+    one.minutes.create(business=juniper.business, at=began_at, what="delivered", number=40)
+    # 40 in four minutes and some seconds, and 100 to go.
+    minutes = figures.going(one, figures.Figures([("waiting", "", 100)]), 1).minutes
+    assert minutes is not None
+    assert 10 <= minutes <= 12.6
