@@ -52,18 +52,28 @@ def ordered(business: Business) -> bool:
 
 
 def due(business: Business) -> bool:
-    """Will auto-reload buy texts as soon as its job has looked? What keeps it from that is what `_order` asks."""
+    """Will auto-reload buy texts as soon as its job has looked?"""
     known = ledger.balance(business)
-    pack = known.reload_pack
-    return bool(
-        known.reload
-        and known.left < known.reload_below
-        and known.reloads < known.reload_most
-        and known.card
-        and pack is not None
-        and pack.offered
-        and payments.provider()
-    )
+    return _needed(known) and not _why_off(known, payments.provider()) and not _as_often_as_allowed(known)
+
+
+def _needed(known: Balance) -> bool:
+    return known.reload and known.left < known.reload_below
+
+
+def _why_off(known: Balance, provider: Provider | None) -> tuple[str, str] | None:
+    """Why nothing can be bought this way any more, and what that is called; None if it can."""
+    if provider is None:
+        return _NOT_SET_UP, "not set up"
+    if not known.card:
+        return _GONE, "no card"
+    if known.reload_pack is None or not known.reload_pack.offered:
+        return "The pack that it bought is not offered any more.", "no pack"
+    return None
+
+
+def _as_often_as_allowed(known: Balance) -> bool:
+    return known.reloads >= known.reload_most
 
 
 def take_up(business_id: UUID, attempt: int = 0) -> None:
@@ -133,18 +143,14 @@ def _order(business: Business, provider: Provider | None) -> tuple[Order | None,
     if order is not None:
         order.business = business
         return order, True
-    if not known.reload or known.left >= known.reload_below:
+    if not _needed(known):
         return None, False
     pack = known.reload_pack
-    if provider is None:
-        settling.switch_off(business, _NOT_SET_UP, "not set up")
-    elif not known.card:
-        settling.switch_off(business, _GONE, "no card")
-    elif pack is None or not pack.offered:
-        settling.switch_off(business, "The pack that it bought is not offered any more.", "no pack")
-    elif known.reloads >= known.reload_most:
+    if why := _why_off(known, provider):
+        settling.switch_off(business, *why)
+    elif _as_often_as_allowed(known):
         _hold(known)
-    else:
+    elif pack:
         known.reloads += 1
         known.reload_trouble = ""
         known.save(update_fields=["reloads", "reload_trouble"])
