@@ -16,11 +16,12 @@ from django.conf import settings
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.connector import BaseConnector
 from procrastinate.contrib.django.utils import connector_params
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
 from parley.pulse import tallies
-from parley.pulse.beats import BEAT, EVERY, Heart, saying
+from parley.pulse.beats import BEAT, EVERY, FAREWELL, PROCESS, Heart, saying
 
 CONCURRENCY = 8
 HEARTBEAT = 10.0  # seconds
@@ -120,6 +121,9 @@ async def _work(app: App) -> None:
                     await working
             finally:
                 await asyncio.gather(*ticking)
+                with contextlib.suppress(ConnectorException, TimeoutError):
+                    async with asyncio.timeout(1):
+                        await app.connector.execute_query_async(FAREWELL, process=PROCESS)
 
 
 async def _until_quarantined(wanted: bool) -> None:

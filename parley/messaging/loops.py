@@ -19,9 +19,11 @@ from parley.messaging.backfill import Backfill
 from parley.messaging.delivery import Delivery
 from parley.messaging.doubt import Doubts
 from parley.messaging.intake import Drain
+from parley.messaging.line import Line
 from parley.messaging.patience import patience
 from parley.messaging.quarantine import Watching
 from parley.messaging.receiving import Receiving
+from parley.pulse.beats import farewell
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +73,22 @@ async def serve() -> None:
         async with asyncio.TaskGroup() as group:
             for part in parts:
                 group.create_task(part.run())
+        await _farewell()
     finally:
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listening
         for carrier in carriers.values():
             await carrier.close()
+
+
+async def _farewell() -> None:
+    """Not said to a database that is away: it is not waited for."""
+    line = Line("texts")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            await line.run(farewell)
+    await line.close()
 
 
 def run() -> None:

@@ -160,8 +160,13 @@ class Seen:
         return self.process.split(":")[1]
 
     @property
+    def ended(self) -> bool:
+        """Did its process end as it should?"""
+        return "ended" in self.told
+
+    @property
     def away(self) -> bool:
-        return self.age > away_after(self.loop)
+        return self.ended or self.age > away_after(self.loop)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from parley import __version__
 from parley.operating.exposition import Metric
 from parley.operating.figures import DAY, HOUR, Figures
-from parley.pulse.beats import away_after
 from parley.pulse.tallies import BOUNDS
 
 # Which process a loop runs in.
@@ -41,7 +40,7 @@ def _alive(figures: Figures) -> list[Metric]:
     for loop, seconds in figures.lags.items():
         # A loop that was never seen is as far away as can be told.
         lag.add(float("inf") if seconds is None else seconds, loop=loop)
-        alive.add(sum(one.loop == loop and one.age <= away_after(loop) for one in figures.beats), loop=loop)
+        alive.add(sum(one.loop == loop and not one.away for one in figures.beats), loop=loop)
     return [version, lag, alive]
 
 

@@ -25,7 +25,7 @@ from parley.live.dsn import conninfo
 from parley.live.events import Receive, Scope, Send
 from parley.operating import exposition, figures
 from parley.operating.metrics import metrics
-from parley.pulse.beats import EVERY, LOOPS, Heart
+from parley.pulse.beats import EVERY, LOOPS, Heart, farewell
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -68,6 +68,8 @@ class Watch:
             self._beating.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._beating
+            with contextlib.suppress(Away):
+                await self._with(farewell, ANSWERS)
         self._reader.shutdown(wait=False, cancel_futures=True)
         await self._hang_up()
 

@@ -161,7 +161,7 @@ def troubles(figures: Figures) -> list[Trouble]:
 
 
 def loops(figures: Figures) -> list[Loop]:
-    """Every loop of every process that was there in the last hour; and those that should be and are not."""
+    """Every loop of every process that was there in the last hour and has not ended; and those that should be there."""
     shown = [
         Loop(
             one.loop,
@@ -173,7 +173,7 @@ def loops(figures: Figures) -> list[Loop]:
             one.away,
         )
         for one in figures.beats
-        if one.age < 3600
+        if one.age < 3600 and not one.ended
     ]
     missing = [loop for loop in figures.lags if loop not in {one.name for one in shown}]
     return [*shown, *(Loop(loop, DOES.get(loop, (loop, ""))[0], "", "", "", "", True) for loop in missing)]

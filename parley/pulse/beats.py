@@ -35,6 +35,12 @@ BEAT = """
     ON CONFLICT (process, loop) DO UPDATE SET beat_at = clock_timestamp(), told = EXCLUDED.told
 """
 
+# Said last by a process that ends as it should: nobody need look for it. Its beats stay, so that its loops count as
+# away no sooner than if it were only slow: another is mostly about to start.
+FAREWELL = """
+    UPDATE pulse_beat SET told = told || '{"ended": 1}' WHERE process = %(process)s
+"""
+
 Work = Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]]
 
 
@@ -60,6 +66,11 @@ async def beat(db: psycopg.AsyncConnection[Any], loop: str, **told: float) -> No
 def saying(loop: str, **told: float) -> dict[str, Any]:
     """The parameters of BEAT."""
     return {"process": PROCESS, "loop": loop, "told": Jsonb({**_this_process(), **told})}
+
+
+async def farewell(db: psycopg.AsyncConnection[Any]) -> None:
+    """This process is about to end, and its loops have."""
+    await db.execute(FAREWELL, {"process": PROCESS})
 
 
 async def newest(db: psycopg.AsyncConnection[Any], loop: str) -> datetime | None:

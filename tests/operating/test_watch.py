@@ -157,6 +157,15 @@ def test_who_is_well_and_what_is_told_to_a_monitor(world: World, juniper: House)
     assert health(world)[0] == 200
     assert metrics(world)['parley_loops_alive{loop="delivery"}'] == 0
 
+    # Whoever ends as they should says so.
+    world.start("texts")
+    until(lambda: metrics(world)['parley_loops_alive{loop="delivery"}'] == 1, what="texts again")
+    world.stop("texts")
+    world.stop("jobs")
+    ended = set(Beat.objects.filter(told__ended=1).values_list("loop", flat=True))
+    assert ended == {*TEXTS, "jobs", "alerts", "campaigns"}
+    assert metrics(world)['parley_loops_alive{loop="delivery"}'] == 0
+
     # Every log line of all of them is one of JSON.
     assert "webhook refused" in (world.folder / "web.log").read_text()
     for name in ("web", "texts", "jobs"):
