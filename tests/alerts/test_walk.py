@@ -74,7 +74,7 @@ def test_a_reminder_is_written_tried_and_saved(visit: Visit, juniper: House) -> 
     expect(page.get_by_role("button", name="Try it on the last 30 days")).to_be_focused()
     page.get_by_label("Your own mobile, for a test").fill("(503) 555-0190")
     page.get_by_role("button", name="Send me a test").click()
-    expect(page.locator("#auto-test")).to_contain_text("Text sent to (503) 555-0190.")
+    expect(page.locator("#own-test")).to_contain_text("Text sent to (503) 555-0190.")
     save.click()
     expect(page.locator(".toast", has_text="Saved")).to_be_visible()
     # The page is another one, and does something once its scripts are there.
