@@ -604,13 +604,6 @@ GUARDS: Sequence[Guard] = [
         "test_a_pause_waits_for_the_block_that_is_being_written_and_takes_it_back",
     ),
     Guard(
-        "campaigns: every gate is asked again when a text is written",
-        CLOCK,
-        "if why := why_not(client, handsets.get(client.phone)):",
-        'if why := "":',
-        "tests/campaigns/test_engine.py::test_whoever_opts_out_meanwhile_gets_nothing",
-    ),
-    Guard(
         "campaigns: and whether it is still their number",
         CLOCK,
         "if client is None or client.phone != recipient.phone:",

@@ -25,10 +25,10 @@ def text(html: bytes) -> str:
 
 
 def clock_change(zone: ZoneInfo, *, forward: bool) -> date:
-    """The next day of the year on which these clocks go forward, or back."""
+    """The next day of the year, but today, on which these clocks go forward, or back."""
     from datetime import UTC, datetime
 
-    at = datetime.now(UTC)
+    at = datetime.now(UTC) + timedelta(days=1)
     for _ in range(366):
         later = at + timedelta(days=1)
         gained = later.astimezone(zone).utcoffset() - at.astimezone(zone).utcoffset()  # type: ignore[operator]

@@ -254,7 +254,8 @@ def test_nothing_is_lost_and_nothing_sent_wrongly_while_the_database_is_away(
     assert post(world, TEXT, stop) == 200
     until(lambda: not list((world.folder / "journal").glob("*")), what="an empty journal")
 
-    # It does not answer.
+    # It does not answer, on a connection that is there.
+    assert post(world, TEXT, hello) == 200
     way.hang()
     receipt = {"MessageSid": sid(), "MessageStatus": "delivered", "AccountSid": world.account_sid}
     for path, form in (
