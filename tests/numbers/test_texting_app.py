@@ -291,7 +291,8 @@ def test_the_time_it_takes_is_said_as_it_is(new: House, nora: Browser, days: int
 
 def test_trouble_on_the_way_is_said(new: House, nora: Browser) -> None:
     registered(new, status="submitted", trouble="The carrier’s desk is closed.")
-    page = read(nora, "/apps/texting")
+    with time_machine.travel(SENT_AT + timedelta(hours=1), tick=False):
+        page = read(nora, "/apps/texting")
     assert "It hasn’t reached the carriers yet. The carrier’s desk is closed. We keep trying." in page
     assert "Submitted" in page
 
