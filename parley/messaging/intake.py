@@ -49,11 +49,13 @@ PATIENCE = 5.0
 # While so many come within so long (seconds), one commit begins after GATHER seconds from when the last began, or when
 # MUCH wait: each costs the same, and would else hold a webhook or two where each of many machines gets a few. Where one
 # takes long, machines or their database are busy: then TIMES as long, LONGEST seconds at the most. Any other webhook is
-# committed at once.
+# committed at once. Where no more came than the time before, whoever sends them waits for these to be answered: so many
+# are enough then, and after so many times (TRUST) it is waited for more again.
 MANY, LATELY = 5, 0.1
 GATHER, LONGEST = 0.01, 0.05
 TIMES = 8
 MUCH = 16
+TRUST = 20
 MOST_WAITING = 20_000
 # How often (seconds) a journal is looked for that another process has left behind, and a database that is away.
 LOOK = 1.0
@@ -175,6 +177,8 @@ class _Writer:
         # That the next commit need not wait any longer; and when the last MANY webhooks came (monotonic seconds).
         self._enough = asyncio.Event()
         self._lately: deque[float] = deque(maxlen=MANY)
+        # How many are enough, for so many times more; and how many the last commit held.
+        self._much, self._trusted, self._last = MUCH, 0, 0
         self._task: asyncio.Task[None] | None = None
         self._given_up: set[asyncio.Task[None]] = set()
 
@@ -198,7 +202,7 @@ class _Writer:
         self._waiting.append(one)
         self._lately.append(monotonic())
         self._some.set()
-        if len(self._waiting) >= MUCH:
+        if len(self._waiting) >= self._much:
             self._enough.set()
         too_late = loop.call_later(patience, _answer, [one], False)
         try:
@@ -216,6 +220,7 @@ class _Writer:
                     await self._gather(began + max(GATHER, min(TIMES * took, LONGEST)))
                     began = monotonic()
                     batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                    self._last = len(batch)
                     if await self._in_database(batch):
                         took = monotonic() - began
                     else:
@@ -225,10 +230,13 @@ class _Writer:
                 await self._db.close()
 
     async def _gather(self, until: float) -> None:
-        """While many come: wait till then (monotonic seconds) for what shares the next commit, or till MUCH wait."""
+        """While many come: wait till then (monotonic seconds) for what shares the next commit, or till enough wait."""
         now = monotonic()
         many = len(self._lately) == MANY and now - self._lately[0] < LATELY
-        if now >= until or not many or len(self._waiting) >= MUCH:
+        self._trusted -= 1
+        if self._trusted <= 0:
+            self._much = MUCH
+        if now >= until or not many or len(self._waiting) >= self._much:
             return
         self._enough.clear()
         in_time = asyncio.get_running_loop().call_later(until - now, self._enough.set)
@@ -236,9 +244,10 @@ class _Writer:
             await self._enough.wait()
         finally:
             in_time.cancel()
-        if len(self._waiting) == 1:
-            # In vain: whoever sends them waits for one to be answered before the next.
-            self._lately.clear()
+        came = len(self._waiting)
+        if came < self._much and came <= self._last:
+            # In vain: whoever sends them waits for these to be answered before the next.
+            self._much, self._trusted = came, TRUST
 
     async def _in_database(self, batch: Sequence[Waiting]) -> bool:
         """Whether the database has dealt with the batch in time."""

@@ -119,7 +119,12 @@ async def test_webhooks_share_a_commit_while_many_come(pause: str, monkeypatch: 
             assert await keep(door, much[-1]), "so many wait for no clock"
             assert all(await asyncio.gather(*following))
             monkeypatch.setattr(intake, pause, 0.01)
-            assert await keep(door, "alone"), "put off, not given up"
+            assert all(await asyncio.gather(*(keep(door, key) for key in "abc"))), "put off, not given up"
+            monkeypatch.setattr(intake, pause, 600.0)
+            # Nobody else came meanwhile, so these three are all that can come at a time.
+            assert all(await asyncio.gather(*(keep(door, key) for key in "def")))
+            monkeypatch.setattr(intake, pause, 0.01)
+            assert await keep(door, "alone")
             monkeypatch.setattr(intake, pause, 600.0)
             # That was in vain, so the next are not put off.
             for key in more:
@@ -131,9 +136,9 @@ async def test_webhooks_share_a_commit_while_many_come(pause: str, monkeypatch: 
     async with await psycopg.AsyncConnection.connect(conninfo("test"), autocommit=True) as db:
         found = await db.execute("SELECT key, xmin::text FROM messaging_carrierevent")
         commits: dict[str, str] = dict(await found.fetchall())
-    assert commits.keys() == {*few, *much, *more, "alone", "later"}
+    assert commits.keys() == {*few, *much, *"abcdef", *more, "alone", "later"}
     assert len({commits[key] for key in few + more}) == len(few + more)
-    assert len({commits[key] for key in much}) == 1
+    assert [len({commits[key] for key in together}) for together in (much, "abc", "def")] == [1, 1, 1]
 
 
 async def keep(door: Intake, key: str) -> bool:
